@@ -1,0 +1,209 @@
+//! Timers: durations, dates and cycles in ISO 8601, written out or given by an expression.
+
+use std::fmt;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Span, SpanRelativeTo, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::expression::{EvaluationError, Expression, Scope};
+
+/// When a timer fires: first due and what repeats.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// The next time it fires.
+    pub due: Timestamp,
+    /// How it goes on after that; none fires once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
+}
+
+/// The part of a cycle after its next firing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// How often it fires after the next time; none has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<u32>,
+    /// The ISO 8601 duration between two firings.
+    pub interval: String,
+}
+
+impl Schedule {
+    /// What is left after a firing at `now`: a cycle that missed several due times has fired once for all of them, and
+    /// goes on in its own rhythm with the first one after `now`.
+    #[must_use]
+    pub fn next(&self, now: Timestamp) -> Option<Self> {
+        let repeat = self.repeat.as_ref()?;
+        let remaining = match repeat.remaining {
+            Some(0) => return None,
+            Some(n) => Some(n - 1),
+            None => None,
+        };
+        let interval = duration(&repeat.interval).ok()?;
+        let due = first_after(self.due, interval, now)?;
+        Some(Self { due, repeat: Some(Repeat { remaining, interval: repeat.interval.clone() }) })
+    }
+}
+
+/// The three forms of a timer event definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimerKind {
+    Duration,
+    Date,
+    Cycle,
+}
+
+impl fmt::Display for TimerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Duration => "duration",
+            Self::Date => "date",
+            Self::Cycle => "cycle",
+        })
+    }
+}
+
+/// A timer of the model.
+#[derive(Clone, Debug)]
+pub(super) struct TimerDefinition {
+    pub(super) kind: TimerKind,
+    pub(super) text: Expression,
+}
+
+impl TimerDefinition {
+    /// Finds out at deploy whether a timer that is written out can be read.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.text.is_literal() { parse(self.kind, self.text.source(), Timestamp::UNIX_EPOCH).map(drop) } else { Ok(()) }
+    }
+
+    pub(super) fn schedule(&self, scope: &dyn Scope, now: Timestamp) -> Result<Schedule, EvaluationError> {
+        let source = self.text.source();
+        let parsed = match self.text.evaluate(scope, now)? {
+            Value::String(text) => parse(self.kind, &text, now),
+            Value::Null => Err(format!("gives nothing, but a timer needs a {} as text", self.kind)),
+            _ => Err(format!("a timer needs a {} as text", self.kind)),
+        };
+        parsed.map_err(|message| EvaluationError { expression: source.to_owned(), message })
+    }
+}
+
+fn parse(kind: TimerKind, text: &str, now: Timestamp) -> Result<Schedule, String> {
+    let text = text.trim();
+    match kind {
+        TimerKind::Duration => {
+            let due = add(now, duration(text)?).ok_or_else(|| out_of_range(text))?;
+            Ok(Schedule { due, repeat: None })
+        }
+        TimerKind::Date => Ok(Schedule { due: date(text)?, repeat: None }),
+        TimerKind::Cycle => cycle(text, now),
+    }
+}
+
+/// `R/PT1H`, `R3/PT1H`, `R3/2026-01-01T00:00:00Z/PT1H`; a plain duration or date fires once, as Camunda 7 reads them.
+fn cycle(text: &str, now: Timestamp) -> Result<Schedule, String> {
+    let Some(rest) = text.strip_prefix('R') else {
+        return Err(format!(
+            "'{text}' is no cycle: write R[n]/[start date/]duration, such as R3/PT10M; cron is not supported"
+        )));
+    };
+    let mut parts = rest.split('/');
+    let (count, first, second) = (parts.next(), parts.next(), parts.next());
+    if parts.next().is_some() {
+        return Err(format!("'{text}' is no cycle: it has too many parts")));
+    }
+    let times = match count {
+        None | Some("" | "-1") => None,
+        Some(digits) => Some(
+            digits
+                .parse::<u32>()
+                .ok()
+                .and_then(|times| times.checked_sub(1))
+                .ok_or_else(|| (format!("'{text}' is no cycle: R{digits} does not repeat 1 or more times")))?,
+        ),
+    };
+    let (start, interval) = match (first, second) {
+        (Some(interval), None) => (None, interval),
+        (Some(start), Some(interval)) => (Some(date(start)?), interval),
+        _ => return Err(format!("'{text}' is no cycle: the duration is missing"))),
+    };
+    let span = duration(interval)?;
+    if !span.is_positive() {
+        return Err(format!("'{text}' is no cycle: its duration must be longer than nothing")));
+    }
+    let due = match start {
+        Some(start) => start,
+        None => add(now, span).ok_or_else(|| out_of_range(text))?,
+    };
+    Ok(Schedule { due, repeat: Some(Repeat { remaining: times, interval: interval.to_owned() }) })
+}
+
+/// An ISO 8601 duration, months and years included. Jiff alone would also take its "friendly" format (`5 days`).
+fn duration(text: &str) -> Result<Span, String> {
+    let unreadable = || (format!("'{text}' is no ISO 8601 duration, such as PT15M or P2D"));
+    if !text.trim_start_matches(['-', '+']).starts_with('P') {
+        return Err(unreadable());
+    }
+    text.parse().map_err(|_| unreadable())
+}
+
+/// An ISO 8601 date with or without time; UTC where it names no offset.
+pub(super) fn date(text: &str) -> Result<Timestamp, String> {
+    let text = text.trim();
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    text.parse::<DateTime>()
+        .and_then(|local| local.to_zoned(TimeZone::UTC))
+        .map(|zoned| zoned.timestamp())
+        .map_err(|_| (format!("'{text}' is no ISO 8601 date, such as 2026-01-31T10:00:00Z")))
+}
+
+/// A date, or a duration from `now` on: what due dates of user tasks may be.
+pub(super) fn date_or_duration(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if text.trim().starts_with('P') {
+        return parse(TimerKind::Duration, text, now).map(|schedule| schedule.due);
+    }
+    date(text)
+}
+
+fn out_of_range(text: &str) -> String {
+    (format!("'{text}' leads beyond the year 9999"))
+}
+
+fn add(start: Timestamp, span: Span) -> Option<Timestamp> {
+    start.to_zoned(TimeZone::UTC).checked_add(span).ok().map(|zoned| zoned.timestamp())
+}
+
+/// The first of `due + interval`, `due + 2 × interval`, … after `now`.
+fn first_after(due: Timestamp, interval: Span, now: Timestamp) -> Option<Timestamp> {
+    let next = add(due, interval)?;
+    if next > now {
+        return Some(next);
+    }
+    if interval.get_years() == 0 && interval.get_months() == 0 {
+        return skip_fixed(due, interval, now);
+    }
+    // At least 28 days each, so a few thousand rounds even after centuries.
+    let mut next = next;
+    while next <= now {
+        let later = add(next, interval)?;
+        if later <= next {
+            return None;
+        }
+        next = later;
+    }
+    Some(next)
+}
+
+/// Without months and years all steps are of one length (days are in UTC), so that no loop is needed.
+fn skip_fixed(due: Timestamp, interval: Span, now: Timestamp) -> Option<Timestamp> {
+    let length = interval.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.as_nanos();
+    if length <= 0 {
+        return None;
+    }
+    let missed = (now.as_nanosecond() - due.as_nanosecond()) / length;
+    let nanoseconds = (missed + 1).checked_mul(length)?.checked_add(due.as_nanosecond())?;
+    Timestamp::from_nanosecond(nanoseconds).ok()
+}

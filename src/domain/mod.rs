@@ -1,0 +1,18 @@
+//! Values and rules. No async, I/O, clock, randomness or framework types: everything here is parsed once at the edge and
+//! valid ever after, and every rule is a function of its arguments.
+
+pub mod bearer;
+pub mod deployment;
+pub mod engine;
+pub mod event;
+pub mod execution;
+pub mod identity;
+pub mod idempotency;
+pub mod ids;
+pub mod json;
+pub mod page;
+pub mod scope;
+pub mod service_token;
+pub mod text;
+pub mod workflow;
+pub mod workspace;

@@ -1,0 +1,4 @@
+//! Tidegate: one authenticated, real-time, OpenAPI-described HTTP API in front of workflow engines.
+
+pub mod domain;
+pub mod ports;

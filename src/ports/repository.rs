@@ -1,0 +1,324 @@
+//! The gate's memory: units of work that hand out small repositories, one trait a subject.
+//!
+//! To add a subject: write its trait here (or, for a local engine's rows, in [`engine_store`](super::engine_store)), hand
+//! it out by [`UnitOfWork`], and give it cases in `tests/conformance/repository.rs`.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::engine_store::{
+    BufferedMessages, Definitions, Incidents, Instances, Jobs, Subscriptions, Tasks, Timers,
+};
+use crate::domain::{
+    deployment::{Deployment, Resource},
+    engine::{EngineName, NativeId, ProcessKey},
+    event::{Event, NewEvent},
+    execution::{Execution, ExecutionStatus},
+    idempotency::{IdempotencyKey, IdempotencyRecord},
+    ids::{DeploymentId, ExecutionId, WorkflowId},
+    page::{Page, PageRequest},
+    service_token::{HashedToken, ServiceToken, ServiceTokenId},
+    text::{Key, Name},
+    workflow::Workflow,
+    workspace::{Workspace, WorkspaceAccess, WorkspaceId},
+};
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// Something of this id or name is there already.
+    #[error("it exists already")]
+    Conflict,
+    /// Another transaction was in the way: the whole unit of work may be run again.
+    #[error("another transaction was in the way")]
+    Serialization,
+    /// A view was asked to change something.
+    #[error("a view cannot change anything")]
+    ReadOnly,
+    /// The store does not answer, is locked or full; nothing was done.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored value cannot be read back.
+    #[error("a stored {what} cannot be read")]
+    Corrupt {
+        /// What sort of value.
+        what: &'static str,
+    },
+}
+
+/// Keeps everything.
+///
+/// # Contract
+/// - What a unit of work changed is seen by others after [`UnitOfWork::commit`] only, all of it or nothing.
+/// - A unit dropped without a commit leaves nothing behind.
+/// - A commit that returned is durable.
+#[async_trait]
+pub trait Repository: fmt::Debug + Send + Sync {
+    /// Begins a unit of work.
+    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError>;
+
+    /// A view for reading: sees what is committed, waits for no writer. A change through it is
+    /// [`RepositoryError::ReadOnly`].
+    async fn view(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError>;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), RepositoryError>;
+}
+
+/// One transaction.
+///
+/// # Contract
+/// - After any error the unit is spent: drop it.
+/// - `find_*` reads; `lock_*` reads and holds the row for this unit until it ends, so that two units that change one
+///   thing wait for each other. On a view `lock_*` is [`RepositoryError::ReadOnly`].
+#[async_trait]
+pub trait UnitOfWork: Send + fmt::Debug {
+    /// Workspaces.
+    fn workspaces(&mut self) -> &mut dyn Workspaces;
+    /// Workflows.
+    fn workflows(&mut self) -> &mut dyn Workflows;
+    /// Deployments.
+    fn deployments(&mut self) -> &mut dyn Deployments;
+    /// Executions.
+    fn executions(&mut self) -> &mut dyn Executions;
+    /// Events.
+    fn events(&mut self) -> &mut dyn Events;
+    /// Service tokens.
+    fn tokens(&mut self) -> &mut dyn ServiceTokens;
+    /// Idempotency keys.
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
+    /// The embedded engine's process definitions.
+    fn definitions(&mut self) -> &mut dyn Definitions;
+    /// The embedded engine's instances.
+    fn instances(&mut self) -> &mut dyn Instances;
+    /// The embedded engine's jobs.
+    fn jobs(&mut self) -> &mut dyn Jobs;
+    /// The embedded engine's user tasks.
+    fn tasks(&mut self) -> &mut dyn Tasks;
+    /// The embedded engine's timers.
+    fn timers(&mut self) -> &mut dyn Timers;
+    /// The embedded engine's message and signal subscriptions.
+    fn subscriptions(&mut self) -> &mut dyn Subscriptions;
+    /// The embedded engine's incidents.
+    fn incidents(&mut self) -> &mut dyn Incidents;
+    /// The embedded engine's messages that wait for a receiver.
+    fn buffered_messages(&mut self) -> &mut dyn BufferedMessages;
+
+    /// Makes all of it durable and seen.
+    async fn commit(self: Box<Self>) -> Result<(), RepositoryError>;
+}
+
+/// Workspaces.
+#[async_trait]
+pub trait Workspaces: Send {
+    /// Adds one; [`RepositoryError::Conflict`] when its id is taken.
+    async fn insert(&mut self, workspace: &Workspace) -> Result<(), RepositoryError>;
+    /// The workspace of that id.
+    async fn find(&mut self, id: &WorkspaceId) -> Result<Option<Workspace>, RepositoryError>;
+    /// Those within, newest first; the position is `created_at` and id.
+    async fn list(&mut self, within: &WorkspaceAccess, page: &PageRequest)
+    -> Result<Page<Workspace>, RepositoryError>;
+}
+
+/// Which workflows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowFilter {
+    /// In which workspaces.
+    pub within: WorkspaceAccess,
+    /// Of this name.
+    pub name: Option<Name>,
+}
+
+/// Workflows. Hidden ones (deleted by their owner) are found by no method but
+/// [`find_with_hidden`](Self::find_with_hidden).
+#[async_trait]
+pub trait Workflows: Send {
+    /// Adds one; [`RepositoryError::Conflict`] when its id, its name in the workspace, or its (workspace, engine, key) is
+    /// taken.
+    async fn insert(&mut self, workflow: &Workflow) -> Result<(), RepositoryError>;
+    /// The workflow of that id.
+    async fn find(&mut self, id: WorkflowId) -> Result<Option<Workflow>, RepositoryError>;
+    /// The workflow of that id, hidden or not: its events stay.
+    async fn find_with_hidden(&mut self, id: WorkflowId) -> Result<Option<Workflow>, RepositoryError>;
+    /// The workflow of that id, held for a change.
+    async fn lock(&mut self, id: WorkflowId) -> Result<Option<Workflow>, RepositoryError>;
+    /// The workflow of that name.
+    async fn find_by_name(
+        &mut self,
+        workspace: &WorkspaceId,
+        name: &Name,
+    ) -> Result<Option<Workflow>, RepositoryError>;
+    /// The workflows that bind a key on an engine, in any of the workspaces.
+    async fn find_by_key(
+        &mut self,
+        within: &WorkspaceAccess,
+        engine: &EngineName,
+        key: &ProcessKey,
+    ) -> Result<Vec<Workflow>, RepositoryError>;
+    /// Those that fit, newest first (by id).
+    async fn list(
+        &mut self,
+        filter: &WorkflowFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Workflow>, RepositoryError>;
+    /// Writes a changed workflow; [`RepositoryError::Conflict`] when its new name or key is taken.
+    async fn update(&mut self, workflow: &Workflow) -> Result<(), RepositoryError>;
+    /// Hides one: its name and key are free again.
+    async fn hide(&mut self, id: WorkflowId, at: Timestamp) -> Result<(), RepositoryError>;
+}
+
+/// Which deployments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentFilter {
+    /// In which workspaces.
+    pub within: WorkspaceAccess,
+    /// That touched this workflow.
+    pub workflow: Option<WorkflowId>,
+}
+
+/// Deployments.
+#[async_trait]
+pub trait Deployments: Send {
+    /// Adds one with its resources.
+    async fn insert(&mut self, deployment: &Deployment, resources: &[Resource]) -> Result<(), RepositoryError>;
+    /// The deployment of that id.
+    async fn find(&mut self, id: DeploymentId) -> Result<Option<Deployment>, RepositoryError>;
+    /// Its resources, in the order in which they came.
+    async fn resources(&mut self, id: DeploymentId) -> Result<Vec<Resource>, RepositoryError>;
+    /// The newest deployment of these very bytes.
+    async fn find_same(
+        &mut self,
+        workspace: &WorkspaceId,
+        engine: &EngineName,
+        digest: &[u8; 32],
+    ) -> Result<Option<Deployment>, RepositoryError>;
+    /// Those that fit, newest first (by id).
+    async fn list(
+        &mut self,
+        filter: &DeploymentFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Deployment>, RepositoryError>;
+}
+
+/// Which executions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionFilter {
+    /// Of this workflow.
+    pub workflow: WorkflowId,
+    /// In this status.
+    pub status: Option<ExecutionStatus>,
+    /// Of this business key.
+    pub business_key: Option<Key>,
+    /// Begun after this moment.
+    pub started_after: Option<Timestamp>,
+}
+
+/// Executions, which are also the table of who owns which instance.
+#[async_trait]
+pub trait Executions: Send {
+    /// Adds one; [`RepositoryError::Conflict`] when its id or its (engine, instance) is taken.
+    async fn insert(&mut self, execution: &Execution) -> Result<(), RepositoryError>;
+    /// The execution of that id.
+    async fn find(&mut self, id: ExecutionId) -> Result<Option<Execution>, RepositoryError>;
+    /// The execution of an instance.
+    async fn find_by_instance(
+        &mut self,
+        engine: &EngineName,
+        instance: &NativeId,
+    ) -> Result<Option<Execution>, RepositoryError>;
+    /// The executions of instances of that id on any engine: how a bare native id is resolved. At most two are given.
+    async fn find_by_native(&mut self, instance: &NativeId) -> Result<Vec<Execution>, RepositoryError>;
+    /// Those that fit, newest first (by id).
+    async fn list(
+        &mut self,
+        filter: &ExecutionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Execution>, RepositoryError>;
+    /// Writes how it ended: status, result, error and end.
+    async fn end(&mut self, execution: &Execution) -> Result<(), RepositoryError>;
+    /// Whether one of the workflow runs.
+    async fn any_running(&mut self, workflow: WorkflowId) -> Result<bool, RepositoryError>;
+    /// Forgets what ended before a moment, at most `limit`; says how many.
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError>;
+}
+
+/// Events and their numbers.
+///
+/// # Contract
+/// - An event is unnumbered when it commits. [`number`](Self::number), in a unit of its own, gives the numbers of a channel
+///   without gaps, from 1, in the order of the store's identity column; two replicas never number one channel at once
+///   (a channel in another's hands is passed over).
+/// - Only numbered events are read.
+#[async_trait]
+pub trait Events: Send {
+    /// Puts events into the outbox, in this order.
+    async fn append(&mut self, events: &[NewEvent]) -> Result<(), RepositoryError>;
+    /// Numbers at most `limit` events; gives them, each channel in its order.
+    async fn number(&mut self, limit: u32) -> Result<Vec<Event>, RepositoryError>;
+    /// Events of a channel after a number, oldest first; only of one execution, if it is named (the subject).
+    async fn read(
+        &mut self,
+        workflow: WorkflowId,
+        after: u64,
+        limit: u32,
+        subject: Option<&str>,
+    ) -> Result<Vec<Event>, RepositoryError>;
+    /// The channel's highest number; 0 when it has none.
+    async fn head(&mut self, workflow: WorkflowId) -> Result<u64, RepositoryError>;
+    /// The heads of several channels; a channel without events may be missing.
+    async fn heads(&mut self, workflows: &[WorkflowId]) -> Result<Vec<(WorkflowId, u64)>, RepositoryError>;
+    /// Forgets numbered events from before a moment, at most `limit`; says how many. Heads stay.
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError>;
+}
+
+/// What to add to a token's uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenUse {
+    /// Which.
+    pub id: ServiceTokenId,
+    /// How often.
+    pub count: u64,
+    /// When last.
+    pub last: Timestamp,
+}
+
+/// Service tokens.
+#[async_trait]
+pub trait ServiceTokens: Send {
+    /// Adds one; [`RepositoryError::Conflict`] when its identifier is taken (a revoked or expired token keeps its own).
+    async fn insert(&mut self, token: &ServiceToken) -> Result<(), RepositoryError>;
+    /// The token of that name.
+    async fn find(&mut self, id: &ServiceTokenId) -> Result<Option<ServiceToken>, RepositoryError>;
+    /// The token of that name, held for a change.
+    async fn lock(&mut self, id: &ServiceTokenId) -> Result<Option<ServiceToken>, RepositoryError>;
+    /// The token whose current or previous secret has this hash.
+    async fn find_by_hash(&mut self, hash: &HashedToken) -> Result<Option<ServiceToken>, RepositoryError>;
+    /// Those whose workspaces are all within, newest first; the position is `issued_at` and identifier.
+    async fn list(
+        &mut self,
+        within: &WorkspaceAccess,
+        page: &PageRequest,
+    ) -> Result<Page<ServiceToken>, RepositoryError>;
+    /// Writes a changed token (but not its uses).
+    async fn update(&mut self, token: &ServiceToken) -> Result<(), RepositoryError>;
+    /// Adds to the uses of tokens; unknown ones are passed over.
+    async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<(), RepositoryError>;
+    /// Whether a token was ever stored; a revoked or expired one counts.
+    async fn any(&mut self) -> Result<bool, RepositoryError>;
+}
+
+/// Idempotency keys.
+#[async_trait]
+pub trait IdempotencyKeys: Send {
+    /// Takes the key for this unit, or says that another unit has it now. The hold ends with the unit, however that ends:
+    /// by commit, drop, or death of the process.
+    async fn try_lock(&mut self, key: &IdempotencyKey) -> Result<bool, RepositoryError>;
+    /// What is remembered under the key.
+    async fn find(&mut self, key: &IdempotencyKey) -> Result<Option<IdempotencyRecord>, RepositoryError>;
+    /// Remembers.
+    async fn insert(&mut self, record: &IdempotencyRecord) -> Result<(), RepositoryError>;
+    /// Forgets what was made before a moment, at most `limit`; says how many.
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError>;
+}

@@ -86,7 +86,10 @@ impl Identity {
 
     /// A service, as its token describes it.
     pub fn service(subject: &str, scopes: Scopes, workspaces: WorkspaceAccess) -> Self {
-        Self { token_id: Some(subject.to_owned()), ..Self::reserved(subject, IdentityKind::Service, scopes, workspaces) }
+        Self {
+            token_id: Some(subject.to_owned()),
+            ..Self::reserved(subject, IdentityKind::Service, scopes, workspaces)
+        }
     }
 
     /// Whoever holds the bootstrap token.

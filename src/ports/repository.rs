@@ -8,9 +8,7 @@ use std::fmt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::engine_store::{
-    BufferedMessages, Definitions, Incidents, Instances, Jobs, Subscriptions, Tasks, Timers,
-};
+use super::engine_store::{BufferedMessages, Definitions, Incidents, Instances, Jobs, Subscriptions, Tasks, Timers};
 use crate::domain::{
     deployment::{Deployment, Resource},
     engine::{EngineName, NativeId, ProcessKey},
@@ -118,8 +116,7 @@ pub trait Workspaces: Send {
     /// The workspace of that id.
     async fn find(&mut self, id: &WorkspaceId) -> Result<Option<Workspace>, RepositoryError>;
     /// Those within, newest first; the position is `created_at` and id.
-    async fn list(&mut self, within: &WorkspaceAccess, page: &PageRequest)
-    -> Result<Page<Workspace>, RepositoryError>;
+    async fn list(&mut self, within: &WorkspaceAccess, page: &PageRequest) -> Result<Page<Workspace>, RepositoryError>;
 }
 
 /// Which workflows.
@@ -145,11 +142,8 @@ pub trait Workflows: Send {
     /// The workflow of that id, held for a change.
     async fn lock(&mut self, id: WorkflowId) -> Result<Option<Workflow>, RepositoryError>;
     /// The workflow of that name.
-    async fn find_by_name(
-        &mut self,
-        workspace: &WorkspaceId,
-        name: &Name,
-    ) -> Result<Option<Workflow>, RepositoryError>;
+    async fn find_by_name(&mut self, workspace: &WorkspaceId, name: &Name)
+    -> Result<Option<Workflow>, RepositoryError>;
     /// The workflows that bind a key on an engine, in any of the workspaces.
     async fn find_by_key(
         &mut self,
@@ -158,11 +152,7 @@ pub trait Workflows: Send {
         key: &ProcessKey,
     ) -> Result<Vec<Workflow>, RepositoryError>;
     /// Those that fit, newest first (by id).
-    async fn list(
-        &mut self,
-        filter: &WorkflowFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Workflow>, RepositoryError>;
+    async fn list(&mut self, filter: &WorkflowFilter, page: &PageRequest) -> Result<Page<Workflow>, RepositoryError>;
     /// Writes a changed workflow; [`RepositoryError::Conflict`] when its new name or key is taken.
     async fn update(&mut self, workflow: &Workflow) -> Result<(), RepositoryError>;
     /// Hides one: its name and key are free again.
@@ -231,11 +221,7 @@ pub trait Executions: Send {
     /// The executions of instances of that id on any engine: how a bare native id is resolved. At most two are given.
     async fn find_by_native(&mut self, instance: &NativeId) -> Result<Vec<Execution>, RepositoryError>;
     /// Those that fit, newest first (by id).
-    async fn list(
-        &mut self,
-        filter: &ExecutionFilter,
-        page: &PageRequest,
-    ) -> Result<Page<Execution>, RepositoryError>;
+    async fn list(&mut self, filter: &ExecutionFilter, page: &PageRequest) -> Result<Page<Execution>, RepositoryError>;
     /// Writes how it ended: status, result, error and end.
     async fn end(&mut self, execution: &Execution) -> Result<(), RepositoryError>;
     /// Whether one of the workflow runs.

@@ -13,6 +13,8 @@ mod tasks;
 mod variables;
 mod waits;
 
+pub(super) use evaluate::MAX_TEXT;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

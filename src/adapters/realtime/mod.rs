@@ -1,0 +1,1 @@
+//! Where numbered events go.

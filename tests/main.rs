@@ -6,5 +6,6 @@
     reason = "a test that cannot go on may panic: that is how it fails"
 )]
 
+mod architecture;
 mod conformance;
 mod support;

@@ -5,12 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    EmbeddedEngine, blocking,
-    instance::read_state,
-    machine::InstanceState,
-    unit::native,
-};
+use super::{EmbeddedEngine, blocking, instance::read_state, machine::InstanceState, unit::native};
 use crate::{
     domain::{
         engine::{NativeId, ProcessKey},
@@ -207,9 +202,11 @@ impl ProcessEngine for AutoCommitEngine {
                 None => None,
             },
             Owned::Task(id) => match ElementRef::parse(id) {
-                Some(id) => view.tasks().find(id).await?.and_then(|row| {
-                    Some((row.task.workspace?, row.task.process_key, id.instance))
-                }),
+                Some(id) => view
+                    .tasks()
+                    .find(id)
+                    .await?
+                    .and_then(|row| Some((row.task.workspace?, row.task.process_key, id.instance))),
                 None => None,
             },
             Owned::Job(id) => match ElementRef::parse(id) {

@@ -128,10 +128,7 @@ impl Unit<'_> {
             created_at: self.now,
         };
         let topic = job.topic.clone();
-        self.tell_of(
-            held.id(),
-            InstanceChange::JobCreated { job: job.id.native(), element_id, topic, retries },
-        );
+        self.tell_of(held.id(), InstanceChange::JobCreated { job: job.id.native(), element_id, topic, retries });
         held.fresh.jobs.insert(key, job);
     }
 
@@ -162,10 +159,8 @@ impl Unit<'_> {
         let incident = self.uow.incidents().find(job.id).await?;
         if incident.is_some_and(|incident| incident.resolved_at.is_none()) {
             self.uow.incidents().resolve(job.id, self.now).await?;
-            let change = InstanceChange::IncidentResolved {
-                incident: job.id.native(),
-                element_id: job.element_id.clone(),
-            };
+            let change =
+                InstanceChange::IncidentResolved { incident: job.id.native(), element_id: job.element_id.clone() };
             self.tell_of(job.id.instance, change);
         }
         Ok(())

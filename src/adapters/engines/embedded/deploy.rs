@@ -191,9 +191,9 @@ fn read(resource: &Resource, now: Timestamp) -> Result<Vec<Candidate>, Vec<Resou
 /// A process with its start events worked out; the error is a sentence.
 fn candidate(process: Process, now: Timestamp) -> Result<Candidate, String> {
     let key = Key::parse(process.key()).map_err(|error| format!("the id of a process {error}"))?;
-    let timers = process.timer_starts(now).map_err(|error| {
-        format!("the timer of a start event, expression '{}': {}", error.expression, error.message)
-    })?;
+    let timers = process
+        .timer_starts(now)
+        .map_err(|error| format!("the timer of a start event, expression '{}': {}", error.expression, error.message))?;
     let messages = process.message_starts().into_iter();
     let messages = messages.map(|start| (start.element_id, SubscriptionKind::Message, start.message_name));
     let signals = process.signal_starts().into_iter();

@@ -64,11 +64,8 @@ impl Unit<'_> {
             Some(schedule) => self.uow.timers().put(&timer_row(what, &schedule)?).await?,
             None => self.uow.timers().delete(&what).await?,
         }
-        let beginning = Beginning {
-            element_id: Some(element_id.clone()),
-            timer: Some(element_id),
-            ..Beginning::default()
-        };
+        let beginning =
+            Beginning { element_id: Some(element_id.clone()), timer: Some(element_id), ..Beginning::default() };
         self.begin(definition, beginning).await.map(drop)
     }
 
@@ -94,7 +91,7 @@ impl Unit<'_> {
 
     /// Tries again later what concerns one instance or definition only; any other error is the caller's.
     async fn put_off(&mut self, what: &Due, error: EngineError) -> Result<(), EngineError> {
-        let EngineError::Repository(RepositoryError::Corrupt { .. }) | EngineError::Failure(_) = &error else {
+        let (EngineError::Repository(RepositoryError::Corrupt { .. }) | EngineError::Failure(_)) = &error else {
             return Err(error);
         };
         tracing::error!(?what, %error, "what is due is put off");

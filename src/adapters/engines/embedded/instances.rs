@@ -38,11 +38,8 @@ impl Unit<'_> {
             return Err(EngineError::UnknownDefinition { key: request.process_key.into_string() });
         };
         let definition = self.engine.definitions.load(self.uow, definition).await?;
-        let beginning = Beginning {
-            business_key: request.business_key,
-            variables: request.variables,
-            ..Beginning::default()
-        };
+        let beginning =
+            Beginning { business_key: request.business_key, variables: request.variables, ..Beginning::default() };
         self.begin(definition, beginning).await.map(drop)
     }
 
@@ -130,8 +127,7 @@ impl Unit<'_> {
         job.available_at = self.now;
         self.uow.jobs().update(&job, self.now).await?;
         self.uow.incidents().resolve(incident.id, self.now).await?;
-        let change =
-            InstanceChange::IncidentResolved { incident: incident.id.native(), element_id: job.element_id };
+        let change = InstanceChange::IncidentResolved { incident: incident.id.native(), element_id: job.element_id };
         self.tell_of(incident.id.instance, change);
         Ok(())
     }

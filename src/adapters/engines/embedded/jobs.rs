@@ -15,7 +15,6 @@ use crate::{
         engine_store::{ElementRef, IncidentRow, JobLock, JobRow, JobWish, WorkState},
         local_engine::{EngineChange, InstanceChange},
         repository::RepositoryError,
-        rng::RngExt as _,
     },
 };
 
@@ -51,11 +50,7 @@ impl Unit<'_> {
     }
 
     /// What a job sees, and the size of the document that it was read from.
-    async fn seen_by(
-        &mut self,
-        job: &JobRow,
-        names: Option<&[String]>,
-    ) -> Result<(JsonObject, usize), EngineError> {
+    async fn seen_by(&mut self, job: &JobRow, names: Option<&[String]>) -> Result<(JsonObject, usize), EngineError> {
         let found = self.uow.instances().find(job.id.instance).await?;
         let document = found.ok_or(RepositoryError::Corrupt { what: "process instance" })?.state;
         let (size, key) = (document.len(), job.id.key);
@@ -140,12 +135,8 @@ impl Unit<'_> {
             job: Some(job.id.native()),
             created_at: self.now,
         };
-        let row = IncidentRow {
-            id: job.id,
-            incident: incident.clone(),
-            workspace: job.workspace.clone(),
-            resolved_at: None,
-        };
+        let row =
+            IncidentRow { id: job.id, incident: incident.clone(), workspace: job.workspace.clone(), resolved_at: None };
         self.uow.incidents().put(&row).await?;
         self.tell_of(job.id.instance, InstanceChange::IncidentRaised(incident));
         Ok(())
@@ -181,7 +172,9 @@ impl Unit<'_> {
     }
 
     fn new_token(&self) -> String {
-        self.engine.rng.bits256().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let mut bits = [0; 16];
+        self.engine.rng.fill(&mut bits);
+        format!("{:032x}", u128::from_be_bytes(bits))
     }
 }
 

@@ -61,8 +61,10 @@ impl Unit<'_> {
             return self.deliver(waiting, variables).await;
         }
         if instance.is_none() {
-            let starts =
-                SubscriptionQuery { starts: true, ..all_of(within.clone(), SubscriptionKind::Message, name.clone(), 2) };
+            let starts = SubscriptionQuery {
+                starts: true,
+                ..all_of(within.clone(), SubscriptionKind::Message, name.clone(), 2)
+            };
             if let Some(start) = self.only_one(&starts).await? {
                 let instance = native(self.start_at(start, business_key, variables).await?);
                 self.tell(EngineChange::Correlated(Correlated::ProcessInstance { instance }));
@@ -147,7 +149,8 @@ impl Unit<'_> {
         let starts = self.uow.subscriptions().find(&starts).await?;
         let receivers = waiting.len().saturating_add(starts.len());
         if u32::try_from(receivers).map_or(true, |receivers| receivers > MAX_RECEIVERS) {
-            let message = format!("more than {MAX_RECEIVERS} wait for this signal: broadcast it workspace by workspace");
+            let message =
+                format!("more than {MAX_RECEIVERS} wait for this signal: broadcast it workspace by workspace");
             return Err(EngineError::Invalid { message });
         }
         // In one order everywhere, so that two broadcasts never wait for each other in a circle.
@@ -174,10 +177,8 @@ impl Unit<'_> {
             Err(error) => return Err(error),
         };
         let before = self.mark();
-        let arrived = InstanceChange::MessageCorrelated {
-            element_id: receiver.element_id,
-            message: receiver.name.into_string(),
-        };
+        let arrived =
+            InstanceChange::MessageCorrelated { element_id: receiver.element_id, message: receiver.name.into_string() };
         self.tell_of(instance, arrived);
         match self.step(&mut held, Command::DeliverSignal { key, variables }).await {
             Ok(()) => self.finish(held).await,
@@ -198,19 +199,26 @@ impl Unit<'_> {
 
 /// Every element that waits for something of a name.
 const fn all_of(within: WorkspaceAccess, kind: SubscriptionKind, name: Key, limit: u32) -> SubscriptionQuery {
-    SubscriptionQuery { within, kind, name, instance: None, starts: false, correlation_key: None, business_key: None, limit }
+    SubscriptionQuery {
+        within,
+        kind,
+        name,
+        instance: None,
+        starts: false,
+        correlation_key: None,
+        business_key: None,
+        limit,
+    }
 }
 
 /// A message can wait in one workspace only.
 fn only_workspace(within: WorkspaceAccess) -> Result<WorkspaceId, EngineError> {
-    let mut ids = match within {
-        WorkspaceAccess::Only(ids) => ids.into_iter(),
-        WorkspaceAccess::All => Default::default(),
-    };
-    match (ids.next(), ids.next()) {
-        (Some(id), None) => Ok(id),
-        _ => Err(EngineError::Invalid {
-            message: "a message with timeToLiveInSec waits in one workspace: name it by workspaceId".to_owned(),
-        }),
+    if let WorkspaceAccess::Only(ids) = within {
+        let mut ids = ids.into_iter();
+        if let (Some(id), None) = (ids.next(), ids.next()) {
+            return Ok(id);
+        }
     }
+    let message = "a message with timeToLiveInSec waits in one workspace: name it by workspaceId".to_owned();
+    Err(EngineError::Invalid { message })
 }

@@ -1,10 +1,6 @@
 //! User tasks.
 
-use super::{
-    instance::Held,
-    machine::Command,
-    unit::Unit,
-};
+use super::{instance::Held, machine::Command, unit::Unit};
 use crate::{
     domain::{engine::NativeId, json::JsonObject, text::Key},
     ports::{
@@ -24,11 +20,7 @@ impl Unit<'_> {
         }
         row.task.assignee = name;
         self.uow.tasks().update(&row).await?;
-        let change = InstanceChange::TaskAssigned {
-            task: row.id.native(),
-            element_id: row.task.element_id,
-            assignee,
-        };
+        let change = InstanceChange::TaskAssigned { task: row.id.native(), element_id: row.task.element_id, assignee };
         self.tell_of(held.id(), change);
         Ok(())
     }

@@ -2,24 +2,19 @@
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use super::{
     blocking,
-    changes::timer_row,
     definitions::Definition,
-    machine::{self, ModelError, Process, TimerStart},
+    machine::{self, ModelError, Process},
+    starts::Starts,
     unit::Unit,
 };
 use crate::{
-    domain::{
-        deployment::Resource,
-        engine::ProcessKey,
-        text::{InvalidText, Key},
-    },
+    domain::{deployment::Resource, engine::ProcessKey, text::Key},
     ports::{
         engine::{Deploy, DeployedDefinition, EngineError, ResourceError},
-        engine_store::{DefinitionRow, Due, Subscriber, SubscriptionKind, SubscriptionRow},
+        engine_store::DefinitionRow,
         local_engine::EngineChange,
         repository::RepositoryError,
     },
@@ -39,15 +34,7 @@ struct Readable {
 struct Candidate {
     key: ProcessKey,
     process: Process,
-    timers: Vec<TimerStart>,
-    events: Vec<StartEvent>,
-}
-
-/// A start event that waits for a message or a signal.
-struct StartEvent {
-    element_id: String,
-    kind: SubscriptionKind,
-    name: Key,
+    starts: Starts,
 }
 
 impl Unit<'_> {
@@ -103,41 +90,9 @@ impl Unit<'_> {
             RepositoryError::Conflict => RepositoryError::Serialization,
             other => other,
         })?;
-        self.arm(&row, candidate.timers, candidate.events).await?;
+        self.arm(row.id, &row.workspace, candidate.starts).await?;
         self.engine.definitions.keep(Definition::new(&row, candidate.process));
         Ok(answer)
-    }
-
-    /// Takes back the start events of a version that is no longer the newest.
-    async fn disarm(&mut self, definition: Uuid) -> Result<(), EngineError> {
-        self.uow.timers().delete_starts(definition).await?;
-        self.uow.subscriptions().delete_starts(definition).await?;
-        Ok(())
-    }
-
-    async fn arm(
-        &mut self,
-        row: &DefinitionRow,
-        timers: Vec<TimerStart>,
-        events: Vec<StartEvent>,
-    ) -> Result<(), EngineError> {
-        for TimerStart { element_id, schedule } in timers {
-            let timer = timer_row(Due::Start { definition: row.id, element_id }, &schedule)?;
-            self.uow.timers().put(&timer).await?;
-        }
-        for StartEvent { element_id, kind, name } in events {
-            let subscription = SubscriptionRow {
-                subscriber: Subscriber::Start { definition: row.id, element_id: element_id.clone() },
-                kind,
-                name,
-                workspace: row.workspace.clone(),
-                element_id,
-                correlation_key: None,
-                business_key: None,
-            };
-            self.uow.subscriptions().insert(&subscription).await?;
-        }
-        Ok(())
     }
 }
 
@@ -191,19 +146,8 @@ fn read(resource: &Resource, now: Timestamp) -> Result<Vec<Candidate>, Vec<Resou
 /// A process with its start events worked out; the error is a sentence.
 fn candidate(process: Process, now: Timestamp) -> Result<Candidate, String> {
     let key = Key::parse(process.key()).map_err(|error| format!("the id of a process {error}"))?;
-    let timers = process
-        .timer_starts(now)
-        .map_err(|error| format!("the timer of a start event, expression '{}': {}", error.expression, error.message))?;
-    let messages = process.message_starts().into_iter();
-    let messages = messages.map(|start| (start.element_id, SubscriptionKind::Message, start.message_name));
-    let signals = process.signal_starts().into_iter();
-    let signals = signals.map(|start| (start.element_id, SubscriptionKind::Signal, start.signal_name));
-    let events = messages
-        .chain(signals)
-        .map(|(element_id, kind, name)| Ok(StartEvent { name: Key::parse(name)?, element_id, kind }))
-        .collect::<Result<_, InvalidText>>()
-        .map_err(|error| format!("the name of the message or signal of a start event {error}"))?;
-    Ok(Candidate { key, process, timers, events })
+    let starts = Starts::of(&process, now)?;
+    Ok(Candidate { key, process, starts })
 }
 
 fn model_error(resource: &Resource, error: ModelError) -> ResourceError {

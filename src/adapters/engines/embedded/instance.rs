@@ -84,9 +84,9 @@ impl From<Refused> for EngineError {
         match refused {
             Refused::Engine(error) => error,
             Refused::Step(StepError::Ended) => Self::InstanceEnded,
-            Refused::Step(error @ (StepError::NoSuchStart { .. } | StepError::TooLarge { .. })) => {
-                Self::Invalid { message: error.to_string() }
-            }
+            Refused::Step(
+                error @ (StepError::NoSuchStart { .. } | StepError::TooLarge { .. } | StepError::TooDeep { .. }),
+            ) => Self::Invalid { message: error.to_string() },
             Refused::Step(
                 error @ (StepError::UnknownKey { .. }
                 | StepError::NotStarted

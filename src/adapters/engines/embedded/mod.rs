@@ -20,6 +20,7 @@ mod instances;
 mod jobs;
 pub mod machine;
 mod messages;
+mod starts;
 mod tasks;
 mod unit;
 
@@ -72,6 +73,8 @@ impl LocalEngine for EmbeddedEngine {
         let mut unit = Unit::new(self, uow, now);
         match command {
             EngineCommand::Deploy(request) => unit.deploy(request).await?,
+            EngineCommand::Arm { workspace, process_key } => unit.arm_latest(&workspace, &process_key).await?,
+            EngineCommand::Disarm { workspace, process_key } => unit.disarm_latest(&workspace, &process_key).await?,
             EngineCommand::Start(request) => unit.start(request).await?,
             EngineCommand::StartByMessage(request) => unit.start_by_message(request).await?,
             EngineCommand::SetVariables { instance, variables } => unit.set_variables(&instance, variables).await?,

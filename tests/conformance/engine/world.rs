@@ -49,6 +49,9 @@ pub(super) const OTHER: &str = "other";
 pub(super) trait Time: fmt::Debug + Send + Sync {
     /// Returns when this much time has passed and everything that it brought is done.
     async fn pass(&self, by: SignedDuration);
+
+    /// Whether it passes in one leap, as in a downtime: what comes due on the way is done at its end only.
+    fn leaps(&self) -> bool;
 }
 
 /// An engine under test.
@@ -70,6 +73,10 @@ impl World {
 
     pub(super) async fn pass(&self, by: SignedDuration) {
         self.time.pass(by).await;
+    }
+
+    pub(super) fn leaps(&self) -> bool {
+        self.time.leaps()
     }
 
     /// Puts files on the engine, by name.
@@ -265,6 +272,10 @@ impl Time for Embedded {
         }
         panic!("what is due has no end");
     }
+
+    fn leaps(&self) -> bool {
+        true
+    }
 }
 
 impl Embedded {
@@ -282,22 +293,25 @@ impl Embedded {
     }
 }
 
-/// The embedded engine in memory.
-pub(super) async fn embedded_on_memory() -> World {
-    embedded(Arc::new(MemoryRepository::default())).await
-}
-
-async fn embedded(repository: Arc<dyn Repository>) -> World {
-    let start: Timestamp = "2026-01-31T10:00:00Z".parse().unwrap();
-    let clock = Arc::new(ManualClock::at(start));
-    let mut uow = repository.begin().await.unwrap();
-    for id in [DEMO, OTHER] {
-        let workspace = Workspace { id: workspace(id), name: Name::parse(id).unwrap(), created_at: start };
-        uow.workspaces().insert(&workspace).await.unwrap();
+impl World {
+    /// The embedded engine in memory.
+    pub(super) async fn embedded_on_memory() -> Self {
+        Self::embedded(Arc::new(MemoryRepository::default())).await
     }
-    uow.commit().await.unwrap();
-    let engine = EmbeddedEngine::new(Arc::new(SequenceRng::default()));
-    let engine = Arc::new(AutoCommitEngine::new(engine, Arc::clone(&repository), Arc::clone(&clock) as Arc<dyn Clock>));
-    let time = Embedded { engine: Arc::clone(&engine), repository, clock };
-    World::new(engine, Box::new(time))
+
+    async fn embedded(repository: Arc<dyn Repository>) -> Self {
+        let start: Timestamp = "2026-01-31T10:00:00Z".parse().unwrap();
+        let clock = Arc::new(ManualClock::at(start));
+        let mut uow = repository.begin().await.unwrap();
+        for id in [DEMO, OTHER] {
+            let workspace = Workspace { id: workspace(id), name: Name::parse(id).unwrap(), created_at: start };
+            uow.workspaces().insert(&workspace).await.unwrap();
+        }
+        uow.commit().await.unwrap();
+        let engine = EmbeddedEngine::new(Arc::new(SequenceRng::default()));
+        let engine = AutoCommitEngine::new(engine, Arc::clone(&repository), Arc::clone(&clock) as Arc<dyn Clock>);
+        let engine = Arc::new(engine);
+        let time = Embedded { engine: Arc::clone(&engine), repository, clock };
+        Self::new(engine, Box::new(time))
+    }
 }

@@ -2,6 +2,7 @@
 //! [`engines!`]. What an engine may lack hangs on its declared capabilities, both ways.
 
 mod deployments;
+mod embedded;
 mod gateways;
 mod incidents;
 mod jobs;

@@ -1,5 +1,7 @@
 //! What is made to stall or to crash the engine: it ends as an incident, and everybody else is served.
 
+use std::fmt::Write as _;
+
 use jiff::SignedDuration;
 use serde_json::json;
 use tidegate::{domain::execution::ExecutionStatus, ports::engine::EngineError};
@@ -27,7 +29,7 @@ const LOOP: &str = r#"<:startEvent id="start"/><:exclusiveGateway id="x"/><:task
 async fn a_long_way_is_gone_step_by_step(world: World) {
     let mut body = "<:startEvent id=\"t0\"/>".to_owned();
     for number in 1..=2_500 {
-        body += &format!("<:task id=\"t{number}\"/>\n@t{} -> t{number}\n", number - 1);
+        writeln!(body, "<:task id=\"t{number}\"/>\n@t{} -> t{number}", number - 1).unwrap();
     }
     let instance = world.run(&body, none()).await;
     world.pass(SignedDuration::from_millis(10)).await;

@@ -6,5 +6,7 @@
     reason = "a test that cannot go on may panic: that is how it fails"
 )]
 
+mod architecture;
+mod config;
 mod conformance;
 mod support;

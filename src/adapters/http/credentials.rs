@@ -2,27 +2,16 @@
 
 use poem::http::{HeaderMap, HeaderValue, header};
 
-use crate::domain::bearer::BearerToken;
+use crate::{app::authenticate::Credential, domain::bearer::BearerToken};
 
 /// What is not even read.
 const MOST_BYTES: usize = 16 * 1024;
-
-/// What a request has to show.
-#[derive(Debug)]
-pub(super) enum Credential {
-    /// Nothing, or something that is not for us.
-    None,
-    /// One token.
-    Token(BearerToken),
-    /// Something that cannot be one token.
-    Malformed,
-}
 
 /// The credential of the headers: one `Authorization` of one scheme, one blank and one token.
 pub(super) fn of_headers(headers: &HeaderMap) -> Credential {
     let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
     match (values.next(), values.next()) {
-        (None, _) => Credential::None,
+        (None, _) => Credential::Missing,
         (Some(value), None) => of_value(value),
         (Some(_), Some(_)) => Credential::Malformed,
     }
@@ -38,13 +27,13 @@ fn of_value(value: &HeaderValue) -> Credential {
         None => (bytes, &[][..]),
     };
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Credential::None;
+        return Credential::Missing;
     }
     if rest.iter().all(|byte| *byte == b' ') {
-        return Credential::None;
+        return Credential::Missing;
     }
     match std::str::from_utf8(rest.get(1..).unwrap_or_default()) {
-        Ok(token) if is_token(token) => Credential::Token(BearerToken::new(token)),
+        Ok(token) if is_token(token) => Credential::Bearer(BearerToken::new(token)),
         _ => Credential::Malformed,
     }
 }
@@ -58,7 +47,7 @@ fn is_token(text: &str) -> bool {
 /// Adds the tokens of a query to the credential of the headers: more than one in all is none.
 pub(super) fn with_query<'a>(credential: Credential, tokens: impl Iterator<Item = &'a str>) -> Credential {
     tokens.fold(credential, |credential, token| match credential {
-        Credential::None if is_token(token) => Credential::Token(BearerToken::new(token)),
+        Credential::Missing if is_token(token) => Credential::Bearer(BearerToken::new(token)),
         _ => Credential::Malformed,
     })
 }
@@ -73,8 +62,8 @@ mod tests {
             headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
         }
         match of_headers(&headers) {
-            Credential::None => "none".to_owned(),
-            Credential::Token(token) => format!("token {}", token.expose()),
+            Credential::Missing => "none".to_owned(),
+            Credential::Bearer(token) => format!("token {}", token.expose()),
             Credential::Malformed => "malformed".to_owned(),
         }
     }
@@ -103,11 +92,11 @@ mod tests {
 
     #[test]
     fn a_query_and_a_header_are_one_too_many() {
-        let none = || Credential::None;
-        assert!(matches!(with_query(none(), ["abc"].into_iter()), Credential::Token(_)));
+        let none = || Credential::Missing;
+        assert!(matches!(with_query(none(), ["abc"].into_iter()), Credential::Bearer(_)));
         assert!(matches!(with_query(none(), ["abc", "abc"].into_iter()), Credential::Malformed));
         assert!(matches!(with_query(none(), [""].into_iter()), Credential::Malformed));
-        let header = Credential::Token(BearerToken::new("abc"));
+        let header = Credential::Bearer(BearerToken::new("abc"));
         assert!(matches!(with_query(header, ["abc"].into_iter()), Credential::Malformed));
     }
 }

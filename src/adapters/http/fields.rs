@@ -557,7 +557,9 @@ mod tests {
         ] {
             assert_eq!(read(value.clone()).unwrap_err()["status"], 422, "{value}");
         }
-        for value in [json!([]), json!({"id": "a", "owner": null, "maxThings": 1.5}), json!({"id": null, "owner": null})] {
+        for value in
+            [json!([]), json!({"id": "a", "owner": null, "maxThings": 1.5}), json!({"id": null, "owner": null})]
+        {
             assert_eq!(read(value.clone()).unwrap_err()["status"], 400, "{value}");
         }
     }

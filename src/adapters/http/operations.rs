@@ -110,12 +110,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/api/process/{processInstanceId}/variables", "get_process_variables", READ),
     op(Get, "/api/process/{processInstanceId}/incidents", "list_incidents", READ),
     op(Post, "/api/process/{processInstanceId}/incidents/{id}/retry", "retry_incident", EXECUTE),
-    op(
-        Get,
-        "/api/process/{processInstanceId}/userTask/{taskDefinitionKey}/variables",
-        "get_user_task_variables",
-        READ,
-    ),
+    op(Get, "/api/process/{processInstanceId}/userTask/{taskDefinitionKey}/variables", "get_user_task_variables", READ),
     op(Get, "/api/userTask", "list_user_tasks", READ),
     op(Post, "/api/userTask/{id}/complete", "complete_user_task", EXECUTE),
     op(Post, "/api/userTask/{id}/assign", "assign_user_task", EXECUTE),

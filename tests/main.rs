@@ -7,5 +7,6 @@
 )]
 
 mod architecture;
+mod config;
 mod conformance;
 mod support;

@@ -279,7 +279,7 @@ pub fn task_position(created_at: Timestamp, id: &NativeId) -> String {
 }
 
 /// What time brings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Due {
     /// A timer of an instance fires.
     Timer(ElementRef),

@@ -27,6 +27,21 @@ use crate::domain::{
 pub enum EngineCommand {
     /// Put resources on it.
     Deploy(Deploy),
+    /// Let the latest version's timer and message starts begin instances (again), after a [`EngineCommand::Disarm`]; a
+    /// deployment of new bytes does so by itself. Without effect where they are armed.
+    Arm {
+        /// Where.
+        workspace: WorkspaceId,
+        /// What.
+        process_key: ProcessKey,
+    },
+    /// No timer and no message shall start this process any more: its workflow is gone.
+    Disarm {
+        /// Where.
+        workspace: WorkspaceId,
+        /// What.
+        process_key: ProcessKey,
+    },
     /// Start an instance.
     Start(Start),
     /// Start an instance by a message.

@@ -1,1 +1,6 @@
-//! Where everything is kept.
+//! Where everything is kept: [`memory`] for tests and library users, one process at a time; [`sea_orm`] for SQLite and
+//! Postgres. Both pass the suite `tests/conformance/repository.rs`.
+
+pub mod memory;
+mod position;
+mod spent;

@@ -9,4 +9,5 @@
 mod architecture;
 mod config;
 mod conformance;
+mod crash;
 mod support;

@@ -3,7 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
+
+use regex::Regex;
 
 /// A file of the crate.
 pub(crate) struct SourceFile {
@@ -217,10 +220,10 @@ fn tokens(text: &str) -> Vec<(usize, String)> {
     // In this order: comments, raw text, text, characters (but not lifetimes), names, `::`, any other mark.
     const TOKEN: &str = r#"(?sx) //[^\n]* | /\*.*?\*/ | b?r"[^"]*" | b?r\#".*?"\# | b?r\#\#".*?"\#\# | b?"(?:\\.|[^"\\])*"
         | b?'(?:\\[^']+|\\'|[^'\\\n])' | (?<token> [\p{L}_][\p{L}\p{N}_]* | :: | \S )"#;
-    let expression = regex::Regex::new(TOKEN).unwrap();
+    static EXPRESSION: LazyLock<Regex> = LazyLock::new(|| Regex::new(TOKEN).unwrap());
     let mut line = 1;
     let mut counted = 0;
-    expression
+    EXPRESSION
         .captures_iter(text)
         .filter_map(|found| {
             let token = found.name("token")?;

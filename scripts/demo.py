@@ -9,19 +9,14 @@ import http.client
 import json
 import os
 import pathlib
-import secrets
 import signal
-import socket
-import string
-import subprocess
 import sys
 import tempfile
 import threading
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from gate import PATIENCE, ROOT, Client, Failed, Gate, check
+
 ORDER = ROOT / "examples" / "order.bpmn"
-PATIENCE = 20  # seconds for anything that should take a moment
 STORY = [
     "execution.started",
     "job.created",
@@ -32,15 +27,6 @@ STORY = [
     "job.completed",
     "execution.completed",
 ]
-
-
-class Failed(Exception):
-    """Something that the demo promises did not happen."""
-
-
-def check(promise, kept):
-    if not kept:
-        raise Failed(promise)
 
 
 class Screen:
@@ -66,84 +52,13 @@ class Screen:
 SCREEN = Screen()
 
 
-class Gate:
-    """The gate's process, on a scratch database and a free port."""
-
-    def __init__(self, binary, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        alphabet = string.ascii_letters + string.digits
-        self.bootstrap = "".join(secrets.choice(alphabet) for _ in range(40))
-        self.log = pathlib.Path(folder, "gate.log")
-        # Whatever the caller's shell says of another gate is not for this one.
-        ours = ("TIDEGATE_", "ORCHEO_", "ORCHESCALA_", "CENTRIFUGO_")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        environment.update(
-            TIDEGATE_SERVER__BIND=f"127.0.0.1:{self.port}",
-            TIDEGATE_DATABASE__URL=f"sqlite://{folder}/tidegate.db",
-            TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN=self.bootstrap,
-        )
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [binary, "serve"], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-
-    def wait_until_ready(self):
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            check("the gate starts", self.process.poll() is None)
-            try:
-                if Client(self, None).send("GET", "/health/ready")[0] == 200:
-                    return
-            except OSError:
-                pass
-            time.sleep(0.05)
-        raise Failed("the gate is ready soon after its start")
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-
-class Client:
-    """Speaks to the gate as whoever the token belongs to."""
-
-    def __init__(self, gate, token):
-        self.gate = gate
-        self.token = token
-
-    def headers(self, **more):
-        """What every request says, and more; `content_type` stands for Content-Type."""
-        if self.token:
-            more["Authorization"] = f"Bearer {self.token}"
-        return {name.replace("_", "-"): value for name, value in more.items()}
+class ShownClient(Client):
+    """A client whose requests are shown as they happen."""
 
     def send(self, method, path, body=None):
-        """The status and the parsed body of the answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.gate.port, timeout=PATIENCE + 10)
-        try:
-            if body is None:
-                connection.request(method, path, headers=self.headers())
-            else:
-                connection.request(method, path, json.dumps(body), self.headers(content_type="application/json"))
-            answer = connection.getresponse()
-            raw = answer.read()
-            return answer.status, json.loads(raw) if raw else None
-        finally:
-            connection.close()
-
-    def ask(self, method, path, body=None, expect=200):
-        """Like send, but shown, and with the status that must come."""
-        status, answer = self.send(method, path, body)
-        SCREEN.line(f"  {method} {path} → {status}", "32" if status == expect else "31")
-        check(f"{method} {path} answers {expect}, not {status}: {json.dumps(answer)}", status == expect)
-        return answer
+        status, answer = super().send(method, path, body)
+        SCREEN.line(f"  {method} {path} → {status}", "32" if status < 400 else "31")
+        return status, answer
 
 
 class LiveEvents(threading.Thread):
@@ -203,13 +118,13 @@ def work(client, topic, brings):
 def main_job(gate):
     """Everything once, and checked; gives the client that may play on."""
     SCREEN.step(f"The gate listens on {gate.url}, its database is a scratch file")
-    bootstrap = Client(gate, gate.bootstrap)
+    bootstrap = ShownClient(gate, gate.bootstrap)
 
     SCREEN.step("A workspace, and a service token that may work in it and nowhere else")
     bootstrap.ask("POST", "/api/workspaces", {"id": "demo", "name": "Demo"}, 201)
     scopes = ["workflows:read", "workflows:write", "workflows:execute", "jobs:work"]
     asked = {"identifier": "demo", "scopes": scopes, "workspace_ids": ["demo"]}
-    client = Client(gate, bootstrap.ask("POST", "/api/admin/service-tokens", asked, 201)["secret"])
+    client = ShownClient(gate, bootstrap.ask("POST", "/api/admin/service-tokens", asked, 201)["secret"])
     caller = client.ask("GET", "/api/whoami")
     check("the token says who it is", (caller["subject"], caller["workspace_ids"]) == ("demo", ["demo"]))
 

@@ -57,12 +57,16 @@ impl SourceFile {
         }
     }
 
+    /// The file's own module, `domain::ids`; empty for `lib.rs` and `main.rs`.
+    pub(crate) fn path(&self) -> String {
+        self.module().join("::")
+    }
+
     /// What the file names outside of `#[cfg(test)]` modules.
     pub(crate) fn mentions(&self) -> Vec<Mention> {
         self.walk().mentions
     }
 
-    /// The path of the file's own module; empty for `lib.rs` and `main.rs`.
     fn module(&self) -> Vec<String> {
         let mut path = PathBuf::from(&self.name).with_extension("");
         if path.ends_with("mod") || path == Path::new("lib") || path == Path::new("main") {

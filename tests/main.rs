@@ -10,4 +10,5 @@ mod architecture;
 mod config;
 mod conformance;
 mod crash;
+mod readme;
 mod support;

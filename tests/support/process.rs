@@ -142,9 +142,14 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
-/// The program without what this process's environment says to a gate.
+/// The program.
 pub(crate) fn tidegate() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    quiet(env!("CARGO_BIN_EXE_tidegate"))
+}
+
+/// A program without what this process's environment says to a gate, and without input.
+pub(crate) fn quiet(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if ["TIDEGATE_", "ORCHEO_", "ORCHESCALA_", "CENTRIFUGO_"].iter().any(|prefix| text.starts_with(prefix)) {

@@ -9,4 +9,6 @@
 mod architecture;
 mod config;
 mod conformance;
+mod crash;
+mod readme;
 mod support;

@@ -124,8 +124,14 @@ impl Gate {
         let embedded = EmbeddedEngine::new(Arc::clone(&rng));
         let embedded = AutoCommitEngine::new(embedded, Arc::clone(&repository), Arc::clone(&clock));
         let engines = Engines::one(engine, Arc::new(embedded));
-        let commands =
-            Commands::new(Arc::clone(&repository), Arc::clone(&clock), rng, Arc::clone(&signals), tasks.clone());
+        let commands = Commands::new(
+            Arc::clone(&repository),
+            Arc::clone(&clock),
+            rng,
+            Arc::clone(&signals),
+            tasks.clone(),
+            stop.clone(),
+        );
         let core = Core { commands, engines };
 
         let tokens = Arc::new(ServiceTokenValidator::new(Arc::clone(&repository), Arc::clone(&clock), signals));

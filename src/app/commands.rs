@@ -5,12 +5,13 @@ use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use tokio_util::task::TaskTracker;
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     context,
     error::{AppError, ConflictError},
-    signals::{Signals, Wake},
+    signals::{Listener, Signals, Wake},
 };
 use crate::{
     domain::idempotency::{Idempotency, IdempotencyRecord},
@@ -74,6 +75,7 @@ pub struct Commands {
     rng: Arc<dyn Rng>,
     signals: Arc<Signals>,
     tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl fmt::Debug for Commands {
@@ -90,8 +92,9 @@ impl Commands {
         rng: Arc<dyn Rng>,
         signals: Arc<Signals>,
         tasks: TaskTracker,
+        stop: CancellationToken,
     ) -> Self {
-        Self { repository, clock, rng, signals, tasks }
+        Self { repository, clock, rng, signals, tasks, stop }
     }
 
     /// A view for reading.
@@ -120,6 +123,20 @@ impl Commands {
     /// Who owns the tasks of the gate.
     pub const fn tasks(&self) -> &TaskTracker {
         &self.tasks
+    }
+
+    /// Sleeps until the bell rings, it is time to look again, or the time is over. Says whether there is a reason to look
+    /// again: not when the time was over before, nor when the gate is stopping, where a wait answers with what it has.
+    pub async fn pause(&self, bell: &mut Listener, end: Instant) -> bool {
+        if Instant::now() >= end || self.stop.is_cancelled() {
+            return false;
+        }
+        tokio::select! {
+            () = bell.heard() => {}
+            () = tokio::time::sleep_until(end) => {}
+            () = self.stop.cancelled() => {}
+        }
+        true
     }
 
     /// Runs a unit of work to its commit, in a task of its own.

@@ -96,13 +96,9 @@ impl Executions {
     pub async fn wait(&self, mut execution: Execution, most: Duration) -> Result<Execution, AppError> {
         let end = Instant::now() + most;
         let mut ended = self.core.commands.signals().ended.listen();
-        while !execution.status.ended() && Instant::now() < end {
+        while !execution.status.ended() && self.core.commands.pause(&mut ended, end).await {
             if let Some(now) = self.core.commands.view().await?.executions().find(execution.id).await? {
                 execution = now;
-            }
-            if !execution.status.ended() {
-                // The time-out is the answer "not yet".
-                tokio::time::timeout_at(end, ended.heard()).await.unwrap_or_default();
             }
         }
         Ok(execution)

@@ -112,10 +112,9 @@ impl Jobs {
         };
         loop {
             let activated = self.attempt(who, &wish).await?;
-            if !activated.jobs.is_empty() || Instant::now() >= end {
+            if !activated.jobs.is_empty() || !self.core.commands.pause(&mut available, end).await {
                 return Ok(activated);
             }
-            tokio::time::timeout_at(end, available.heard()).await.unwrap_or_default();
         }
     }
 

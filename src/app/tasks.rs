@@ -128,10 +128,9 @@ impl Tasks {
                 let variables = engine.task_variables(&task.id).await?;
                 return Ok((Handle::new(name, task.id), variables));
             }
-            if Instant::now() >= end {
+            if !self.core.commands.pause(&mut appeared, end).await {
                 return Err(AppError::NotFound(Noun::UserTask));
             }
-            tokio::time::timeout_at(end, appeared.heard()).await.unwrap_or_default();
         }
     }
 

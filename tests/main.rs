@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod cli;
 mod config;
 mod conformance;
 mod crash;

@@ -110,3 +110,6 @@ impl LocalEngine for EmbeddedEngine {
         Ok(uow.instances().sweep(before, limit).await?)
     }
 }
+
+#[cfg(test)]
+mod tests;

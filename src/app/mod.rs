@@ -1,3 +1,101 @@
 //! Use cases, one file a capability. They know the domain and the ports, and nothing of HTTP, SQL or any engine's wire.
 
+pub mod access;
+pub mod authenticate;
+pub mod background;
+pub mod commands;
 pub mod context;
+pub mod core;
+pub mod deployments;
+pub mod engines;
+pub mod error;
+pub mod events;
+pub mod executions;
+pub mod jobs;
+pub mod messages;
+pub mod processes;
+pub mod recorder;
+pub mod service_tokens;
+pub mod signals;
+pub mod tasks;
+pub mod workflows;
+pub mod workspaces;
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use self::{
+    authenticate::Authenticator, core::Core, deployments::Deployments, events::Events, executions::Executions,
+    jobs::Jobs, messages::Messages, processes::Processes, service_tokens::ServiceTokens, tasks::Tasks,
+    workflows::Workflows, workspaces::Workspaces,
+};
+use crate::ports::{
+    publisher::EventFeed,
+    repository::{Repository, RepositoryError},
+};
+
+/// All use cases: what a driving adapter stands on.
+#[derive(Debug)]
+pub struct App {
+    /// Who is calling.
+    pub authenticator: Authenticator,
+    /// Workspaces.
+    pub workspaces: Workspaces,
+    /// Workflows.
+    pub workflows: Workflows,
+    /// Deployments.
+    pub deployments: Deployments,
+    /// Executions.
+    pub executions: Executions,
+    /// Process instances.
+    pub processes: Processes,
+    /// User tasks.
+    pub tasks: Tasks,
+    /// Jobs.
+    pub jobs: Jobs,
+    /// Messages and signals.
+    pub messages: Messages,
+    /// Service tokens.
+    pub tokens: ServiceTokens,
+    /// Event channels.
+    pub events: Events,
+    /// Units of work and engines.
+    pub core: Core,
+    repository: Arc<dyn Repository>,
+}
+
+impl App {
+    /// Puts the use cases together.
+    pub fn new(
+        repository: Arc<dyn Repository>,
+        core: Core,
+        authenticator: Authenticator,
+        feed: Arc<dyn EventFeed>,
+        max_token_life: Option<SignedDuration>,
+    ) -> Self {
+        Self {
+            authenticator,
+            workspaces: Workspaces::new(core.clone()),
+            workflows: Workflows::new(core.clone()),
+            deployments: Deployments::new(core.clone()),
+            executions: Executions::new(core.clone()),
+            processes: Processes::new(core.clone()),
+            tasks: Tasks::new(core.clone()),
+            jobs: Jobs::new(core.clone()),
+            messages: Messages::new(core.clone()),
+            tokens: ServiceTokens::new(core.commands.clone(), max_token_life),
+            events: Events::new(core.commands.clone(), feed),
+            core,
+            repository,
+        }
+    }
+
+    /// Whether the gate can do its work: its store answers.
+    ///
+    /// # Errors
+    /// [`RepositoryError::Unavailable`].
+    pub async fn ready(&self) -> Result<(), RepositoryError> {
+        self.repository.ping().await
+    }
+}

@@ -1,1 +1,173 @@
-//! The sections of `config.toml`.
+//! The sections of `config.toml`, one struct and one file each, and how they come to their values:
+//! `config.toml` < environment < command line.
+//!
+//! [`load`] reads everything that [`Sources`] names, judges each value where it came from, and gives typed values: what
+//! it lets through needs no second look. [`Config::default`] is what no config at all means.
+
+mod aliases;
+mod auth;
+mod database;
+mod engines;
+mod environment;
+mod file;
+mod key;
+mod layer;
+mod origin;
+mod problem;
+mod quantity;
+mod realtime;
+mod report;
+mod server;
+mod sources;
+mod telemetry;
+mod value;
+
+use figment::Figment;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub use auth::{AuthConfig, AuthMode, RateLimitConfig, RateLimitKind};
+pub use database::{DatabaseConfig, DatabaseUrl};
+pub use engines::{EngineEntry, EngineKind, EnginesConfig};
+pub use origin::{Origin, Origins};
+pub use problem::{ConfigError, Problem, Warning};
+pub use quantity::parse_duration;
+pub use server::ServerConfig;
+pub use sources::{Argument, Sources};
+pub use telemetry::{LogFormat, TelemetryConfig};
+
+use layer::Layer;
+use problem::Findings;
+
+/// The shipped `config.toml`: the reference of every key, with its default, all commented out.
+pub const REFERENCE: &str = include_str!("../../config.toml");
+
+/// What the gate runs with.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// `[server]`
+    pub server: ServerConfig,
+    /// `[database]`
+    pub database: DatabaseConfig,
+    /// `[auth]`
+    pub auth: AuthConfig,
+    /// `[engines]`
+    pub engines: EnginesConfig,
+    /// `[telemetry]`
+    pub telemetry: TelemetryConfig,
+}
+
+/// A [`Config`] with what is to be said about it.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Where each value came from; a key that is not here has its default.
+    pub origins: Origins,
+    /// What is allowed but should be known, in the order it was found.
+    pub warnings: Vec<Warning>,
+}
+
+/// The sections as they are written, judged by [`Config::judge`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    server: server::Raw,
+    database: database::Raw,
+    auth: auth::Raw,
+    engines: engines::Raw,
+    realtime: realtime::Raw,
+    telemetry: telemetry::Raw,
+}
+
+/// Reads the config.
+///
+/// # Errors
+/// [`ConfigError`] with everything that is wrong, each with its key, the place it came from and the reason. It never
+/// shows a secret.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let mut findings = Findings::default();
+    let file = file::read(sources, &mut findings);
+    let aliases = aliases::read(&sources.environment, &mut findings);
+    let environment = environment::read(&sources.environment, &mut findings);
+    let arguments = layer::read_arguments(&sources.arguments, &mut findings);
+    let layers = [file, aliases, environment, arguments];
+
+    let origins = layers.iter().flat_map(Layer::origins).collect::<Origins>();
+    let mut figment = Figment::new();
+    for layer in layers {
+        figment = figment.merge(layer);
+    }
+    let config = figment.extract::<Raw>().map(|raw| Config::judge(raw, &mut findings));
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            for one in error {
+                findings.refuse(one.path.join("."), one.kind.to_string());
+            }
+            Config::default()
+        }
+    };
+    let (problems, warnings) = findings.into_parts(&origins);
+    if problems.is_empty() { Ok(Loaded { config, origins, warnings }) } else { Err(ConfigError { problems, warnings }) }
+}
+
+impl Config {
+    fn judge(raw: Raw, findings: &mut Findings) -> Self {
+        raw.realtime.judge(findings);
+        let config = Self {
+            server: raw.server.judge(findings),
+            database: raw.database.judge(findings),
+            auth: raw.auth.judge(findings),
+            engines: raw.engines.judge(findings),
+            telemetry: raw.telemetry.judge(findings),
+        };
+        if config.auth.mode == Some(AuthMode::Disabled) {
+            config.judge_exposure(findings);
+        }
+        config
+    }
+
+    fn judge_exposure(&self, findings: &mut Findings) {
+        if let Err(reason) = self.exposure(false) {
+            findings.refuse("auth.mode", reason);
+        } else if self.auth.mode == Some(AuthMode::Disabled) {
+            findings.warn("auth.mode", "disabled: whoever reaches the gate may do everything");
+        }
+    }
+
+    /// Whether the gate may listen where it is told to: where anybody may come in without a token, only on loopback
+    /// (authentication.md section 2). [`load`] has asked for `disabled`; for `optional` the one who knows whether any
+    /// credential is stored has to ask.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn exposure(&self, credentials_stored: bool) -> Result<(), String> {
+        let credentials = credentials_stored || self.auth.bootstrap_service_token.is_some();
+        let open = match self.auth.mode {
+            Some(AuthMode::Disabled) => "disabled",
+            Some(AuthMode::Optional) if !credentials => "optional, without any credential,",
+            _ => return Ok(()),
+        };
+        if self.server.bind.ip().is_loopback() || self.auth.allow_insecure_bind {
+            return Ok(());
+        }
+        Err(format!(
+            "{open} lets anybody in, so the gate listens on loopback only and not on {}; set auth.allow_insecure_bind = true if you mean it",
+            self.server.bind
+        ))
+    }
+
+    /// Every key in force with its value, secrets redacted, in the order of `config.toml`.
+    pub fn entries(&self) -> Vec<(&'static str, Value)> {
+        [
+            self.server.entries(),
+            self.database.entries(),
+            self.auth.entries(),
+            self.engines.entries(),
+            realtime::entries(),
+            self.telemetry.entries(),
+        ]
+        .concat()
+    }
+}

@@ -17,6 +17,11 @@ impl EngineName {
         super::workspace::WorkspaceId::parse(text).map(|slug| Self(slug.to_string()))
     }
 
+    /// What the embedded engine is called where no config names it.
+    pub fn embedded() -> Self {
+        Self("embedded".to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -15,6 +15,7 @@ use super::{
     repository::UnitOfWork,
 };
 use crate::domain::{
+    deployment::Resource,
     engine::{NativeId, ProcessKey},
     execution::ExecutionError,
     json::JsonObject,
@@ -27,6 +28,21 @@ use crate::domain::{
 pub enum EngineCommand {
     /// Put resources on it.
     Deploy(Deploy),
+    /// Let the latest version's timer and message starts begin instances (again), after a [`EngineCommand::Disarm`]; a
+    /// deployment of new bytes does so by itself. Without effect where they are armed.
+    Arm {
+        /// Where.
+        workspace: WorkspaceId,
+        /// What.
+        process_key: ProcessKey,
+    },
+    /// No timer and no message shall start this process any more: its workflow is gone.
+    Disarm {
+        /// Where.
+        workspace: WorkspaceId,
+        /// What.
+        process_key: ProcessKey,
+    },
     /// Start an instance.
     Start(Start),
     /// Start an instance by a message.
@@ -263,6 +279,10 @@ pub enum InstanceChange {
 ///   [`engine_store`](super::engine_store)).
 #[async_trait]
 pub trait LocalEngine: fmt::Debug + Send + Sync {
+    /// Does that part of a deployment which is work for the processor alone, so that no transaction waits for it. Never
+    /// needed: [`EngineCommand::Deploy`] does what is left, and tells what is wrong.
+    async fn prepare(&self, resources: &[Resource]);
+
     /// Does what it is told.
     async fn apply(
         &self,

@@ -18,3 +18,5 @@ macro_rules! conformance {
     };
 }
 pub(crate) use conformance;
+
+mod engine;

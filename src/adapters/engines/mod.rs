@@ -1,1 +1,3 @@
 //! Workflow engines.
+
+pub mod embedded;

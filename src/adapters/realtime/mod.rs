@@ -1,1 +1,3 @@
 //! Where numbered events go.
+
+pub mod in_process;

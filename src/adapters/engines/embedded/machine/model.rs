@@ -17,6 +17,8 @@ pub struct Process {
     pub(super) flows: Vec<Flow>,
     /// The elements by id, for states that come back from storage.
     pub(super) by_id: HashMap<String, usize>,
+    /// The flows by id.
+    pub(super) flows_by_id: HashMap<String, usize>,
 }
 
 /// A message start event.
@@ -118,10 +120,8 @@ impl Process {
         (element.parent.is_none() && matches!(element.kind, Kind::Start(_))).then_some(index)
     }
 
-    /// The flow with an id that leads to an element.
-    pub(super) fn flow_into(&self, element: usize, id: &str) -> Option<usize> {
-        let element = self.elements.get(element)?;
-        element.incoming.iter().copied().find(|index| self.flows.get(*index).is_some_and(|flow| flow.id == id))
+    pub(super) fn flow(&self, id: &str) -> Option<usize> {
+        self.flows_by_id.get(id).copied()
     }
 
     pub(super) fn index(&self, id: &str) -> Option<usize> {
@@ -183,9 +183,14 @@ pub(super) enum Kind {
     ParallelGateway,
     EventGateway,
     /// The index is that of its none start event.
-    SubProcess { start: usize },
+    SubProcess {
+        start: usize,
+    },
     NoneEnd,
-    ErrorEnd { code: Expression },
+    ErrorEnd {
+        code: Expression,
+        message: Option<String>,
+    },
     TerminateEnd,
 }
 
@@ -203,8 +208,13 @@ pub(super) enum StartEvent {
 pub(super) enum Trigger {
     Timer(TimerDefinition),
     /// With a correlation key in Zeebe's dialect; without one the business key decides.
-    Message { name: Expression, correlation_key: Option<Expression> },
-    Signal { name: Expression },
+    Message {
+        name: Expression,
+        correlation_key: Option<Expression>,
+    },
+    Signal {
+        name: Expression,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -239,7 +249,7 @@ pub(super) struct JobDefinition {
 /// A task for people.
 #[derive(Clone, Debug)]
 pub(super) struct UserTaskDefinition {
-    pub(super) name: Expression,
+    pub(super) name: Option<Expression>,
     pub(super) assignee: Option<Expression>,
     pub(super) candidate_users: Option<Expression>,
     pub(super) candidate_groups: Option<Expression>,

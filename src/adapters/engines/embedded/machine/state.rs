@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::Map;
@@ -19,6 +20,7 @@ pub const MAX_VARIABLES: usize = 4 * 1024 * 1024;
 /// The stored form names elements and flows by their ids, so it outlives a change of how models are indexed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InstanceState {
+    #[serde(deserialize_with = "version")]
     v: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     business_key: Option<String>,
@@ -247,8 +249,18 @@ fn value_size(value: &Value) -> usize {
         Value::Null | Value::Bool(_) => 5,
         Value::Number(number) => number.as_str().len(),
         Value::String(text) => text.len().saturating_add(2),
-        Value::Array(items) => items.iter().map(|item| value_size(item).saturating_add(1)).sum::<usize>().saturating_add(2),
+        Value::Array(items) => {
+            items.iter().map(|item| value_size(item).saturating_add(1)).sum::<usize>().saturating_add(2)
+        }
         Value::Object(members) => size_of(members).saturating_add(2),
+    }
+}
+
+/// Refuses what a later version has stored, rather than read it wrongly.
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    match u8::deserialize(deserializer)? {
+        VERSION => Ok(VERSION),
+        other => Err(D::Error::custom(format_args!("instance state of unknown version {other}"))),
     }
 }
 

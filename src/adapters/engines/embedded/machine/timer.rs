@@ -75,7 +75,11 @@ pub(super) struct TimerDefinition {
 impl TimerDefinition {
     /// Finds out at deploy whether a timer that is written out can be read.
     pub(super) fn check(&self) -> Result<(), String> {
-        if self.text.is_literal() { parse(self.kind, self.text.source(), Timestamp::UNIX_EPOCH).map(drop) } else { Ok(()) }
+        if self.text.is_literal() {
+            parse(self.kind, self.text.source(), Timestamp::UNIX_EPOCH).map(drop)
+        } else {
+            Ok(())
+        }
     }
 
     pub(super) fn schedule(&self, scope: &dyn Scope, now: Timestamp) -> Result<Schedule, EvaluationError> {
@@ -101,17 +105,17 @@ fn parse(kind: TimerKind, text: &str, now: Timestamp) -> Result<Schedule, String
     }
 }
 
-/// `R/PT1H`, `R3/PT1H`, `R3/2026-01-01T00:00:00Z/PT1H`; a plain duration or date fires once, as Camunda 7 reads them.
+/// `R/PT1H`, `R3/PT1H`, `R3/2026-01-01T00:00:00Z/PT1H`.
 fn cycle(text: &str, now: Timestamp) -> Result<Schedule, String> {
     let Some(rest) = text.strip_prefix('R') else {
         return Err(format!(
             "'{text}' is no cycle: write R[n]/[start date/]duration, such as R3/PT10M; cron is not supported"
-        )));
+        ));
     };
     let mut parts = rest.split('/');
     let (count, first, second) = (parts.next(), parts.next(), parts.next());
     if parts.next().is_some() {
-        return Err(format!("'{text}' is no cycle: it has too many parts")));
+        return Err(format!("'{text}' is no cycle: it has too many parts"));
     }
     let times = match count {
         None | Some("" | "-1") => None,
@@ -120,17 +124,17 @@ fn cycle(text: &str, now: Timestamp) -> Result<Schedule, String> {
                 .parse::<u32>()
                 .ok()
                 .and_then(|times| times.checked_sub(1))
-                .ok_or_else(|| (format!("'{text}' is no cycle: R{digits} does not repeat 1 or more times")))?,
+                .ok_or_else(|| format!("'{text}' is no cycle: R{digits} does not repeat 1 or more times"))?,
         ),
     };
     let (start, interval) = match (first, second) {
         (Some(interval), None) => (None, interval),
         (Some(start), Some(interval)) => (Some(date(start)?), interval),
-        _ => return Err(format!("'{text}' is no cycle: the duration is missing"))),
+        _ => return Err(format!("'{text}' is no cycle: the duration is missing")),
     };
     let span = duration(interval)?;
     if !span.is_positive() {
-        return Err(format!("'{text}' is no cycle: its duration must be longer than nothing")));
+        return Err(format!("'{text}' is no cycle: its duration must be longer than nothing"));
     }
     let due = match start {
         Some(start) => start,
@@ -141,7 +145,7 @@ fn cycle(text: &str, now: Timestamp) -> Result<Schedule, String> {
 
 /// An ISO 8601 duration, months and years included. Jiff alone would also take its "friendly" format (`5 days`).
 fn duration(text: &str) -> Result<Span, String> {
-    let unreadable = || (format!("'{text}' is no ISO 8601 duration, such as PT15M or P2D"));
+    let unreadable = || format!("'{text}' is no ISO 8601 duration, such as PT15M or P2D");
     if !text.trim_start_matches(['-', '+']).starts_with('P') {
         return Err(unreadable());
     }
@@ -157,7 +161,7 @@ pub(super) fn date(text: &str) -> Result<Timestamp, String> {
     text.parse::<DateTime>()
         .and_then(|local| local.to_zoned(TimeZone::UTC))
         .map(|zoned| zoned.timestamp())
-        .map_err(|_| (format!("'{text}' is no ISO 8601 date, such as 2026-01-31T10:00:00Z")))
+        .map_err(|_| format!("'{text}' is no ISO 8601 date, such as 2026-01-31T10:00:00Z"))
 }
 
 /// A date, or a duration from `now` on: what due dates of user tasks may be.
@@ -169,7 +173,7 @@ pub(super) fn date_or_duration(text: &str, now: Timestamp) -> Result<Timestamp, 
 }
 
 fn out_of_range(text: &str) -> String {
-    (format!("'{text}' leads beyond the year 9999"))
+    format!("'{text}' leads beyond the year 9999")
 }
 
 fn add(start: Timestamp, span: Span) -> Option<Timestamp> {

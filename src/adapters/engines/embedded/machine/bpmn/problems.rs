@@ -68,7 +68,10 @@ impl<'a> Problems<'a> {
     pub(super) fn expression(&mut self, xml: Xml<'_>, what: &str, text: &str) -> Option<Expression> {
         let text = text.trim();
         if text.contains("#{") && !text.starts_with('=') {
-            self.at(xml, format!("{what} '{text}': deferred expressions are not supported, write ${{…}} instead of #{{…}}"));
+            self.at(
+                xml,
+                format!("{what} '{text}': deferred expressions are not supported, write ${{…}} instead of #{{…}}"),
+            );
             return None;
         }
         match Expression::parse(text) {

@@ -77,12 +77,13 @@ impl Cursor {
     }
 
     pub(super) fn expect_name(&mut self) -> Result<String, SyntaxError> {
-        if matches!(self.peek(0), Kind::Name(_) | Kind::Quoted(_)) {
-            if let Kind::Name(name) | Kind::Quoted(name) = self.take() {
-                return Ok(name);
+        match self.peek(0).clone() {
+            Kind::Name(name) | Kind::Quoted(name) => {
+                self.skip(1);
+                Ok(name)
             }
+            _ => Err(self.unexpected("a name")),
         }
-        Err(self.unexpected("a name"))
     }
 
     /// Goes one level deeper; [`leave`](Self::leave) comes back.

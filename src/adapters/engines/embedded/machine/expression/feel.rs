@@ -11,7 +11,20 @@ const COMPARISON: u8 = 3;
 const OPERAND: u8 = 5;
 
 const KEYWORDS: [&str; 14] = [
-    "and", "or", "if", "then", "else", "for", "in", "return", "some", "every", "satisfies", "between", "instance", "function",
+    "and",
+    "or",
+    "if",
+    "then",
+    "else",
+    "for",
+    "in",
+    "return",
+    "some",
+    "every",
+    "satisfies",
+    "between",
+    "instance",
+    "function",
 ];
 
 /// Reads a source that starts with `=`.
@@ -119,7 +132,8 @@ impl Parser {
                     name.push_str(" offset");
                 }
                 steps.push(Step::Member(name));
-            } else if self.cursor.eat("[") {
+            } else if self.cursor.is("[") && !self.closes_range() {
+                self.cursor.skip(1);
                 let filter = self.expression(0)?;
                 self.cursor.expect("]")?;
                 steps.push(Step::Bracket(filter));
@@ -133,36 +147,37 @@ impl Parser {
         }
     }
 
-    fn primary(&mut self) -> Result<Node, SyntaxError> {
-        match self.cursor.peek(0) {
-            Kind::Name(_) => self.word(),
-            Kind::Number(_) | Kind::Text(_) | Kind::Quoted(_) => Ok(match self.cursor.take() {
-                Kind::Number(number) => Node::Number(number),
-                Kind::Text(text) => Node::Text(text),
-                Kind::Quoted(name) => Node::Name(name),
-                _ => Node::Null,
-            }),
-            Kind::Symbol("@") => self.at_literal(),
-            Kind::Symbol("(") => {
-                self.cursor.skip(1);
-                self.parentheses()
-            }
-            Kind::Symbol("[") => {
-                self.cursor.skip(1);
-                self.brackets()
-            }
-            Kind::Symbol("]") => {
-                self.cursor.skip(1);
-                let low = self.expression(0)?;
-                self.cursor.expect("..")?;
-                self.range(low, false)
-            }
-            Kind::Symbol("{") => {
-                self.cursor.skip(1);
-                self.context()
-            }
-            _ => Err(self.cursor.unexpected("a value")),
+    /// Whether the next `[` ends a range, as in `[1..5[`: then no value follows that could be a filter.
+    fn closes_range(&self) -> bool {
+        match self.cursor.peek(1) {
+            Kind::Symbol(symbol) => matches!(*symbol, ")" | "]" | "," | "}"),
+            Kind::Name(word) => matches!(word.as_str(), "and" | "or" | "then" | "else" | "return" | "satisfies"),
+            Kind::End => true,
+            _ => false,
         }
+    }
+
+    fn primary(&mut self) -> Result<Node, SyntaxError> {
+        let Kind::Symbol(symbol) = *self.cursor.peek(0) else { return self.word_or_literal() };
+        if symbol == "@" {
+            return self.at_literal();
+        }
+        if !matches!(symbol, "(" | "[" | "]" | "{") {
+            return Err(self.cursor.unexpected("a value"));
+        }
+        self.cursor.skip(1);
+        match symbol {
+            "(" => self.parentheses(),
+            "[" => self.brackets(),
+            "]" => self.open_range(),
+            _ => self.context(),
+        }
+    }
+
+    fn open_range(&mut self) -> Result<Node, SyntaxError> {
+        let low = self.expression(0)?;
+        self.cursor.expect("..")?;
+        self.range(low, false)
     }
 
     fn at_literal(&mut self) -> Result<Node, SyntaxError> {
@@ -234,38 +249,54 @@ impl Parser {
         Ok(Node::Context(members))
     }
 
-    /// Whatever starts with a word: a keyword, a function or a variable.
-    fn word(&mut self) -> Result<Node, SyntaxError> {
-        if let Some((function, words)) = functions::named(|ahead, word| self.cursor.is_word(ahead, word))
-            && matches!(self.cursor.peek(words), Kind::Symbol("("))
-        {
-            self.cursor.skip(words);
+    /// Whatever starts with a word: a keyword, a function, a variable; or a literal.
+    fn word_or_literal(&mut self) -> Result<Node, SyntaxError> {
+        // What recurses comes first and in small functions: the frames of this one add up when expressions nest.
+        if let Some(function) = self.function_name() {
             return self.call(function);
-        }
-        if matches!(self.cursor.peek(1), Kind::Symbol("(")) && !self.keyword() {
-            return Err(self.cursor.error("unknown function"));
         }
         if self.cursor.eat_word("if") {
             return self.choice();
         }
-        let kind = match self.cursor.peek(0) {
-            Kind::Name(word) if word == "for" => Some(LoopKind::For),
-            Kind::Name(word) if word == "some" => Some(LoopKind::Some),
-            Kind::Name(word) if word == "every" => Some(LoopKind::Every),
-            _ => None,
-        };
-        if let Some(kind) = kind {
-            self.cursor.skip(1);
+        if let Some(kind) = self.loop_kind() {
             return self.looped(kind);
         }
-        if self.keyword() {
+        self.atom()
+    }
+
+    /// Takes the name of a built-in function before its parenthesis.
+    fn function_name(&mut self) -> Option<Function> {
+        let (function, words) = functions::named(|ahead, word| self.cursor.is_word(ahead, word))?;
+        let called = matches!(self.cursor.peek(words), Kind::Symbol("("));
+        self.cursor.skip(if called { words } else { 0 });
+        called.then_some(function)
+    }
+
+    fn loop_kind(&mut self) -> Option<LoopKind> {
+        [("for", LoopKind::For), ("some", LoopKind::Some), ("every", LoopKind::Every)]
+            .into_iter()
+            .find_map(|(word, kind)| self.cursor.eat_word(word).then_some(kind))
+    }
+
+    fn atom(&mut self) -> Result<Node, SyntaxError> {
+        if self.keyword() || *self.cursor.peek(0) == Kind::End {
             return Err(self.cursor.unexpected("a value"));
         }
-        Ok(match self.cursor.expect_name()?.as_str() {
-            "true" => Node::Bool(true),
-            "false" => Node::Bool(false),
-            "null" => Node::Null,
-            name => Node::Name(name.to_owned()),
+        let named = matches!(self.cursor.peek(0), Kind::Name(_) | Kind::Quoted(_));
+        if named && matches!(self.cursor.peek(1), Kind::Symbol("(")) {
+            return Err(self.cursor.error("unknown function"));
+        }
+        Ok(match self.cursor.take() {
+            Kind::Number(number) => Node::Number(number),
+            Kind::Text(text) => Node::Text(text),
+            Kind::Quoted(name) => Node::Name(name),
+            Kind::Name(name) => match name.as_str() {
+                "true" => Node::Bool(true),
+                "false" => Node::Bool(false),
+                "null" => Node::Null,
+                _ => Node::Name(name),
+            },
+            Kind::Symbol(_) | Kind::End => Node::Null,
         })
     }
 

@@ -9,6 +9,9 @@ use super::number::Number;
 use super::temporal::Temporal;
 use super::value::{Range, Value, equal};
 
+/// What a power costs: some forty multiplications.
+const POWER_STEPS: usize = 150;
+
 /// An operator other than `and` and `or`.
 pub(super) fn binary<'s>(
     operator: Operator,
@@ -46,7 +49,10 @@ fn arithmetic<'s>(
     fuel: &mut Fuel,
 ) -> Result<Option<Value<'s>>, Failure> {
     Ok(match (left, right) {
-        (Value::Number(left), Value::Number(right)) => numbers(operator, left, right).map(Value::Number),
+        (Value::Number(left), Value::Number(right)) => {
+            fuel.burn(if operator == Operator::Power { POWER_STEPS } else { 0 })?;
+            numbers(operator, left, right).map(Value::Number)
+        }
         (Value::Text(left), Value::Text(right)) if operator == Operator::Add => {
             let joined = [left.as_str(), right.as_str()];
             fuel.make_text(joined.iter().map(|part| part.len()).sum())?;

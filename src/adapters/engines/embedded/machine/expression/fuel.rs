@@ -3,7 +3,7 @@
 /// Steps that one evaluation may take.
 const STEPS: usize = 100_000;
 /// The longest text an evaluation may make, in bytes.
-pub(super) const MAX_TEXT: usize = 1 << 20;
+const MAX_TEXT: usize = 1 << 20;
 /// The longest list an evaluation may make.
 const MAX_LIST: usize = 100_000;
 /// Bytes of text that one step may produce or look at.
@@ -48,10 +48,17 @@ impl Fuel {
 
     /// Pays for making a text of `bytes`.
     pub(super) fn make_text(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.check_text(bytes)?;
+        self.read(bytes)
+    }
+
+    /// Refuses a text of too many bytes, and charges nothing: for text whose parts are paid already.
+    #[expect(clippy::unused_self, reason = "bounds are asked of the one who keeps them")]
+    pub(super) fn check_text(&self, bytes: usize) -> Result<(), Failure> {
         if bytes > MAX_TEXT {
             return Err(Failure::new(format!("it makes a text of more than {MAX_TEXT} bytes")));
         }
-        self.read(bytes)
+        Ok(())
     }
 
     /// Pays for `more` items in a list that has `len` already.

@@ -6,7 +6,7 @@ use super::ast::{Method, Operator};
 use super::fuel::{Failure, Fuel};
 use super::number::Number;
 use super::output::{Notation, to_text};
-use super::value::{Text, Value, equal};
+use super::value::{Value, equal};
 
 /// The value as a boolean.
 pub(super) fn truth(value: &Value<'_>) -> Result<bool, Failure> {
@@ -25,18 +25,11 @@ fn number(value: &Value<'_>) -> Result<Number, Failure> {
         Value::Number(number) => Ok(number.clone()),
         Value::Text(text) if text.as_str().is_empty() => Ok(Number::from(0_i64)),
         Value::Text(text) => {
-            Number::parse(text.as_str()).ok_or_else(|| Failure::new(format!("the text {} is not a number", shown(text))))
+            // Values stay out of messages: those end in logs.
+            Number::parse(text.as_str()).ok_or_else(|| Failure::new("the text is not a number"))
         }
         other => Err(Failure::new(format!("{} is not a number", other.kind()))),
     }
-}
-
-/// A text in a message, cut short: messages are stored with incidents.
-fn shown(text: &Text<'_>) -> String {
-    const SHOWN: usize = 40;
-    let start: String = text.as_str().chars().take(SHOWN).collect();
-    let more = if start.len() < text.as_str().len() { "…" } else { "" };
-    format!("\"{start}{more}\"")
 }
 
 /// The value as text; nothing is empty text.
@@ -164,8 +157,10 @@ pub(super) fn method<'s>(
             let name = argument.map_or(Ok(String::new()), |name| text(name, fuel))?;
             context.get(&name).ok_or_else(|| Failure::new(format!("unknown property `{name}`")))
         }
-        (Method::NumberValue, Value::Number(_)) | (Method::StringValue, Value::Text(_)) => Ok(base.clone()),
-        (Method::BoolValue, Value::Bool(_)) | (Method::Value, _) => Ok(base.clone()),
+        (Method::NumberValue, Value::Number(_))
+        | (Method::StringValue, Value::Text(_))
+        | (Method::BoolValue, Value::Bool(_))
+        | (Method::Value, _) => Ok(base.clone()),
         (Method::Prop, other) => Err(Failure::new(format!("{} has no properties", other.kind()))),
         (Method::NumberValue, other) => Err(Failure::new(format!("{} is not a number", other.kind()))),
         (Method::StringValue, other) => Err(Failure::new(format!("{} is not a text", other.kind()))),

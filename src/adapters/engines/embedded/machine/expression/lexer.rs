@@ -5,8 +5,8 @@ use super::{Dialect, SyntaxError};
 
 /// Longer symbols first, so that `<=` is not read as `<` and `=`.
 const SYMBOLS: [&str; 31] = [
-    "**", "..", "<=", ">=", "!=", "==", "&&", "||", "<", ">", "=", "+", "-", "*", "/", "%", "!", "?", ":", ".", ",", "(",
-    ")", "[", "]", "{", "}", "@", "&", "|", ";",
+    "**", "..", "<=", ">=", "!=", "==", "&&", "||", "<", ">", "=", "+", "-", "*", "/", "%", "!", "?", ":", ".", ",",
+    "(", ")", "[", "]", "{", "}", "@", "&", "|", ";",
 ];
 
 /// One token and its place in the source.
@@ -28,8 +28,8 @@ pub(super) enum Kind {
     End,
 }
 
-/// Reads tokens from `start` on: in FEEL to the end of the source, in JUEL to the closing brace. The last token is always
-/// [`Kind::End`], at the place where reading stopped.
+/// Reads tokens from `start` on: in FEEL to the end of the source, in JUEL to the closing brace. The last token is
+/// always [`Kind::End`], at the place where reading stopped.
 pub(super) fn tokens(chars: &[char], start: usize, dialect: Dialect) -> Result<Vec<Token>, SyntaxError> {
     let mut lexer = Lexer { chars, at: start, dialect };
     let mut tokens = Vec::new();
@@ -176,7 +176,9 @@ impl Lexer<'_> {
         if self.peek(0).is_some_and(|next| self.starts_name(next)) {
             return Err(self.error(self.at, "a name cannot start with a digit"));
         }
-        Number::parse(&text).map(Kind::Number).ok_or_else(|| self.error(start, format!("`{text}` is too large a number")))
+        Number::parse(&text)
+            .map(Kind::Number)
+            .ok_or_else(|| self.error(start, format!("`{text}` is too large a number")))
     }
 
     fn text(&mut self, quote: char) -> Result<Kind, SyntaxError> {
@@ -222,7 +224,8 @@ impl Lexer<'_> {
         let mut code: u32 = 0;
         for _ in 0..digits {
             let digit = self.advance().and_then(|next| next.to_digit(16));
-            let digit = digit.ok_or_else(|| self.error(place, format!("an escape needs {digits} hexadecimal digits")))?;
+            let digit =
+                digit.ok_or_else(|| self.error(place, format!("an escape needs {digits} hexadecimal digits")))?;
             code = code.saturating_mul(16).saturating_add(digit);
         }
         Ok(code)

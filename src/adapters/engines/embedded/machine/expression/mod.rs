@@ -1,8 +1,8 @@
 //! The expressions of a process model: JUEL (`${total > 100}`), FEEL (`= total > 100`) and plain text.
 //!
-//! Two small parsers build one tree, and one evaluator walks it. Whoever deploys a model writes its expressions, so nothing
-//! here may abort the gateway or hold it up: length and depth are bounded at parse time; steps, text and list sizes at run
-//! time; regular expressions run in linear time; the only clock is the `now` that is passed in.
+//! Two small parsers build one tree, and one evaluator walks it. Whoever deploys a model writes its expressions, so
+//! nothing here may abort the gateway or hold it up: length and depth are bounded at parse time; steps, text and list
+//! sizes at run time; regular expressions run in linear time; the only clock is the `now` that is passed in.
 //!
 //! Numbers are decimals of 34 digits as FEEL wants them (IEEE 754 decimal128), in JUEL too: `7 / 2` is `3.5` and
 //! `0.1 + 0.2` is `0.3` in both.
@@ -17,6 +17,7 @@ mod functions;
 mod juel;
 mod juel_rules;
 mod lexer;
+mod loops;
 mod number;
 mod output;
 mod pattern;
@@ -39,8 +40,9 @@ const MAX_LENGTH: usize = 2_000;
 
 /// A parsed expression.
 ///
-/// Text that starts with `=` is FEEL, text that contains `${` is JUEL (with text around `${}` if need be), everything else
-/// is a literal string. [`parse`](Self::parse) is the only way to get one, so whoever holds an expression holds a valid one.
+/// Text that starts with `=` is FEEL, text that contains `${` is JUEL (with text around `${}` if need be), everything
+/// else is a literal string. [`parse`](Self::parse) is the only way to get one, so whoever holds an expression holds a
+/// valid one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expression {
     source: String,
@@ -109,8 +111,8 @@ impl Expression {
     /// Reads an expression.
     ///
     /// # Errors
-    /// [`SyntaxError`] for text that does not follow the dialect's grammar, names an unknown function or method, is longer
-    /// than 2,000 characters or nested too deeply.
+    /// [`SyntaxError`] for text that does not follow the dialect's grammar, names an unknown function or method, is
+    /// longer than 2,000 characters or nested too deeply.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let (dialect, root) = if text.starts_with('=') {
             (Dialect::Feel, feel::parse(&bounded(text)?)?)
@@ -152,8 +154,8 @@ impl Expression {
 
     /// Evaluates a condition.
     ///
-    /// JUEL and plain text are coerced as JUEL does it: `null` and empty text are false, other text is true when it reads
-    /// "true" in any case.
+    /// JUEL and plain text are coerced as JUEL does it: `null` and empty text are false, other text is true when it
+    /// reads "true" in any case.
     ///
     /// # Errors
     /// As [`evaluate`](Self::evaluate); further, when a FEEL result is `null` or no boolean, or a JUEL result cannot be

@@ -14,8 +14,14 @@ const DIGITS_LEN: i64 = 34;
 const GUARD_DIGITS: u64 = 50;
 /// The largest decimal exponent; its negative is the smallest.
 const MAX_EXPONENT: i64 = 6_144;
+/// An exponent that no fraction brings back into range; larger ones are as good as this one.
+const ABSURD: i64 = 1_000_000_000;
 /// Beyond this distance the smaller of two numbers cannot change a digit of their sum.
 const NEGLIGIBLE: i64 = 80;
+/// Digits of a power that becomes a divisor: a few to guard, yet few enough for [`SHIFT`].
+const DIVISOR_DIGITS: u64 = 38;
+/// Digits by which a dividend is lengthened, so that every quotient has more than 34.
+const SHIFT: u32 = 72;
 
 /// A decimal number without trailing zeros.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +31,14 @@ impl Number {
     /// Reads JSON's number format (a leading `.` or zeros are fine too). `None` for other text and for numbers whose
     /// exponent is out of range.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        // The usual case, and cheap.
+        if let Ok(whole) = text.parse::<i64>()
+            && !text.starts_with('+')
+        {
+            return Some(Self::from(whole));
+        }
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?.clamp(-ABSURD, ABSURD)),
             None => (text, 0),
         };
         let (negative, mantissa) = match mantissa.strip_prefix('-') {
@@ -51,7 +63,7 @@ impl Number {
         if exact.is_zero() {
             return Some(Self(BigDecimal::zero()));
         }
-        let rounded = round_digits(exact, DIGITS).normalized();
+        let rounded = without_trailing_zeros(round_digits(exact, DIGITS));
         match magnitude(&rounded).checked_sub(1)? {
             exponent if exponent > MAX_EXPONENT => None,
             exponent if exponent < -MAX_EXPONENT => Some(Self(BigDecimal::zero())),
@@ -99,7 +111,6 @@ impl Number {
         if other.is_zero() {
             return None;
         }
-        const SHIFT: u32 = 72;
         let (dividend, dividend_scale) = self.0.as_bigint_and_scale();
         let (divisor, divisor_scale) = other.0.as_bigint_and_scale();
         let dividend = dividend.as_ref() * BigInt::from(10).pow(SHIFT);
@@ -153,8 +164,11 @@ impl Number {
                 return Self::extreme_power(&square, exponent);
             }
         }
-        let power = Self::finish(result)?;
-        if exponent < 0 { Self(BigDecimal::from(1)).divide(&power) } else { Some(power) }
+        if exponent < 0 {
+            // Some digits more than 34 go into the division, so that only its result is rounded.
+            return Self(BigDecimal::from(1)).divide(&Self(round_digits(result, DIVISOR_DIGITS)));
+        }
+        Self::finish(result)
     }
 
     /// A power that leaves the range of numbers: too large, or as good as zero.
@@ -195,7 +209,7 @@ impl Number {
 
 impl From<i64> for Number {
     fn from(value: i64) -> Self {
-        Self(BigDecimal::from(value).normalized())
+        Self(without_trailing_zeros(BigDecimal::from(value)))
     }
 }
 
@@ -258,6 +272,19 @@ fn magnitude(value: &BigDecimal) -> i64 {
     i64::try_from(value.digits()).unwrap_or(i64::MAX).saturating_sub(value.fractional_digit_count())
 }
 
+/// The same number with the shortest coefficient, which makes equal numbers look equal.
+fn without_trailing_zeros(value: BigDecimal) -> BigDecimal {
+    let (coefficient, scale) = value.as_bigint_and_scale();
+    // 34 digits always fit; `normalized` goes through text and is much slower.
+    let Some(mut short) = coefficient.to_i128() else { return value.normalized() };
+    let mut dropped: i64 = 0;
+    while short != 0 && short % 10 == 0 {
+        short /= 10;
+        dropped = dropped.saturating_add(1);
+    }
+    if dropped == 0 { value } else { BigDecimal::new(BigInt::from(short), scale.saturating_sub(dropped)) }
+}
+
 fn round_digits(value: BigDecimal, digits: u64) -> BigDecimal {
     match std::num::NonZeroU64::new(digits) {
         Some(precision) if value.digits() > digits => value.with_precision_round(precision, RoundingMode::HalfEven),
@@ -265,8 +292,8 @@ fn round_digits(value: BigDecimal, digits: u64) -> BigDecimal {
     }
 }
 
-/// The leading digits, and how many further ones were dropped. A text of a million digits is not worth a million digits:
-/// what is dropped is remembered by one last digit, as rounding wants it.
+/// The leading digits, and how many further ones were dropped. A text of a million digits is not worth a million
+/// digits: what is dropped is remembered by one last digit, as rounding wants it.
 fn coefficient(digits: impl Iterator<Item = u8>) -> Option<(Vec<u8>, i64)> {
     let limit = usize::try_from(GUARD_DIGITS).ok()?;
     let (mut kept, mut dropped, mut sticky) = (Vec::new(), 0_i64, false);

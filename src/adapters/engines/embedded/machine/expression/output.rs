@@ -5,11 +5,11 @@ use serde_json::{Map, Number as JsonNumber, Value as Json};
 use super::fuel::{Failure, Fuel};
 use super::value::{Context, List, MAX_NESTING, Value, too_deep};
 
-/// The largest result, in bytes of text plus a handful for each value. A few copies of one large variable would otherwise
-/// fill the memory, for they cost hardly any step.
+/// The largest result, in bytes of text plus a handful for each value. A few copies of one large variable would
+/// otherwise fill the memory, for they cost hardly any step.
 const MAX_RESULT: usize = 8 << 20;
 /// What a value costs beside its text.
-const VALUE_COST: usize = 16;
+const VALUE_COST: usize = 48;
 
 /// The value as plain JSON.
 pub(super) fn to_json(value: &Value<'_>) -> Result<Json, Failure> {
@@ -35,8 +35,22 @@ impl Budget {
                 self.spend(text.as_str().len())?;
                 Ok(Json::String(text.as_str().to_owned()))
             }
-            Value::List(list) => self.list(list, depth),
-            Value::Context(context) => self.context(context, depth),
+            Value::List(List::Owned(items)) => {
+                self.spend(0)?;
+                let items: Result<_, _> = items.iter().map(|item| self.convert(item, depth)).collect();
+                items.map(Json::Array)
+            }
+            Value::List(List::Borrowed(items)) => self.copy_items(items, depth),
+            Value::Context(Context::Borrowed(members)) => self.copy_members(members, depth),
+            Value::Context(Context::Owned(owned)) => {
+                self.spend(0)?;
+                let mut members = Map::new();
+                for (name, value) in owned.iter() {
+                    self.spend(name.as_str().len())?;
+                    members.insert(name.as_str().to_owned(), self.convert(value, depth)?);
+                }
+                Ok(Json::Object(members))
+            }
             scalar => {
                 self.spend(0)?;
                 Ok(scalar_to_json(scalar))
@@ -44,18 +58,31 @@ impl Budget {
         }
     }
 
-    fn list(&mut self, list: &List<'_>, depth: usize) -> Result<Json, Failure> {
-        self.spend(list.len().saturating_mul(VALUE_COST))?;
-        let items: Result<_, _> = list.iter().map(|item| self.convert(&item, depth)).collect();
-        Ok(Json::Array(items?))
+    /// Copies a variable's value, its numbers to the letter.
+    fn copy(&mut self, json: &Json, depth: usize) -> Result<Json, Failure> {
+        let depth = depth.checked_sub(1).ok_or_else(too_deep)?;
+        match json {
+            Json::Array(items) => return self.copy_items(items, depth),
+            Json::Object(members) => return self.copy_members(members, depth),
+            Json::String(text) => self.spend(text.len())?,
+            Json::Number(number) => self.spend(number.as_str().len())?,
+            Json::Null | Json::Bool(_) => self.spend(0)?,
+        }
+        Ok(json.clone())
     }
 
-    fn context(&mut self, context: &Context<'_>, depth: usize) -> Result<Json, Failure> {
-        self.spend(context.len().saturating_mul(VALUE_COST))?;
+    fn copy_items(&mut self, items: &[Json], depth: usize) -> Result<Json, Failure> {
+        self.spend(0)?;
+        let items: Result<_, _> = items.iter().map(|item| self.copy(item, depth)).collect();
+        items.map(Json::Array)
+    }
+
+    fn copy_members(&mut self, from: &Map<String, Json>, depth: usize) -> Result<Json, Failure> {
+        self.spend(0)?;
         let mut members = Map::new();
-        for (name, value) in context.entries() {
-            self.spend(name.as_str().len())?;
-            members.insert(name.as_str().to_owned(), self.convert(&value, depth)?);
+        for (name, value) in from {
+            self.spend(name.len())?;
+            members.insert(name.clone(), self.copy(value, depth)?);
         }
         Ok(Json::Object(members))
     }
@@ -132,8 +159,7 @@ impl Writer<'_> {
     fn push(&mut self, more: &str) -> Result<(), Failure> {
         self.fuel.read(more.len())?;
         self.text.push_str(more);
-        // Pays nothing further, but refuses a text that has grown too long.
-        if self.text.len() > super::fuel::MAX_TEXT { self.fuel.make_text(self.text.len()) } else { Ok(()) }
+        self.fuel.check_text(self.text.len())
     }
 
     fn quoted(&mut self, text: &str) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
-//! Values while an expression is evaluated. What comes from variables is borrowed, so that `order.total > 5` does not copy
-//! the order.
+//! Values while an expression is evaluated. What comes from variables is borrowed, so that `order.total > 5` does not
+//! copy the order.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -63,6 +63,19 @@ impl<'s> Value<'s> {
             Self::Context(_) => "an object",
             Self::Temporal(temporal) => temporal.kind(),
             Self::Range(_) => "a range",
+        }
+    }
+
+    /// A member of a context or of a temporal value.
+    pub(super) fn member(&self, name: &str) -> Option<Self> {
+        match self {
+            Self::Context(context) => context.get(name),
+            Self::Temporal(temporal) => match name {
+                "time offset" => temporal.time_offset().map(Self::Temporal),
+                "timezone" => temporal.zone_name().map(|zone| Self::Text(Text::Owned(zone.into()))),
+                _ => temporal.member(name).map(Self::number),
+            },
+            _ => None,
         }
     }
 
@@ -197,8 +210,8 @@ pub(super) struct Range<'s> {
     pub(super) high_included: bool,
 }
 
-/// Whether two values are equal; `None` for values of different types, which FEEL does not compare. `null` equals itself
-/// alone.
+/// Whether two values are equal; `None` for values of different types, which FEEL does not compare. `null` equals
+/// itself alone.
 pub(super) fn equal(left: &Value<'_>, right: &Value<'_>, fuel: &mut Fuel) -> Result<Option<bool>, Failure> {
     equal_within(left, right, fuel, MAX_NESTING)
 }

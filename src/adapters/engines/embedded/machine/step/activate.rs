@@ -71,9 +71,9 @@ impl Run<'_> {
                 self.open(key, waits);
                 self.queue.push_back(Work::Enter { element: *start, scope: key, via: None });
             }
-            Kind::ErrorEnd { code } => {
-                let code = self.text(key, element, code)?.unwrap_or_default();
-                self.error_end(key, element, code)?;
+            Kind::ErrorEnd { code, message } => {
+                let code = self.name(key, element, code)?;
+                self.error_end(key, element, code, message.clone())?;
             }
             Kind::TerminateEnd => self.terminate(key),
         }
@@ -82,20 +82,7 @@ impl Run<'_> {
 
     /// A parallel gateway takes one token of each incoming flow at a time; what comes twice waits for the next round.
     fn join(&mut self, element: &Element, scope: u64, via: Option<usize>) {
-        let waiting = self.state.tokens_mut(scope).joins.get(&element.id).copied();
-        let key = match waiting {
-            Some(key) => {
-                // The token that waits there stands for this one, too.
-                let tokens = self.state.tokens_mut(scope);
-                tokens.count = tokens.count.saturating_sub(1);
-                key
-            }
-            None => {
-                let key = self.place(element, scope, Stage::Join(Arrived::new()));
-                self.state.tokens_mut(scope).joins.insert(element.id.clone(), key);
-                key
-            }
-        };
+        let key = self.wait_at(element, scope);
         let flow = via.and_then(|index| self.process.flows.get(index)).map(|flow| flow.id.clone()).unwrap_or_default();
         let Some(Active { stage: Stage::Join(arrived), .. }) = self.state.active.get_mut(&key) else { return };
         let count = arrived.entry(flow).or_default();
@@ -116,5 +103,18 @@ impl Run<'_> {
             self.place(element, scope, Stage::Leaving)
         };
         self.leave(joined);
+    }
+
+    /// The visit to a join where this scope's tokens wait for each other.
+    fn wait_at(&mut self, element: &Element, scope: u64) -> u64 {
+        let tokens = self.state.tokens_mut(scope);
+        if let Some(key) = tokens.joins.get(&element.id) {
+            // The token that waits there stands for this one, too.
+            tokens.count = tokens.count.saturating_sub(1);
+            return *key;
+        }
+        let key = self.place(element, scope, Stage::Join(Arrived::new()));
+        self.state.tokens_mut(scope).joins.insert(element.id.clone(), key);
+        key
     }
 }

@@ -1,7 +1,7 @@
 //! Commands: judged against the state before anything changes, then carried out.
 
 use super::super::Map;
-use super::super::model::Process;
+use super::super::model::{Kind, Process, StartEvent};
 use super::super::state::{InstanceState, Stage, Status, Wait, WaitEvent};
 use super::run::{Run, Work};
 use super::variables::{fits, fits_locally};
@@ -28,6 +28,9 @@ pub(super) fn check(process: &Process, state: &InstanceState, command: Command) 
         (Status::Ended, _) => return Err(StepError::Ended),
         (Status::Running, Command::Start { .. }) => return Err(StepError::AlreadyStarted),
         (Status::Running, _) => {}
+    }
+    if command != Command::Cancel {
+        state.pending.iter().try_for_each(|pending| known(process, &pending.element))?;
     }
     match command {
         Command::Start { element_id, variables } => {
@@ -84,8 +87,9 @@ pub(super) fn check(process: &Process, state: &InstanceState, command: Command) 
 }
 
 /// Whether the element with a key is at a stage.
-fn at(process: &Process, state: &InstanceState, key: u64, stage: &Stage) -> Result<(), StepError> {
-    let active = state.active.get(&key).filter(|active| active.stage == *stage).ok_or(StepError::UnknownKey { key })?;
+fn at(process: &Process, state: &InstanceState, key: u64, wanted: &Stage) -> Result<(), StepError> {
+    let active =
+        state.active.get(&key).filter(|active| active.stage == *wanted).ok_or(StepError::UnknownKey { key })?;
     known(process, &active.element)
 }
 
@@ -96,8 +100,7 @@ fn waiting<'a>(
     key: u64,
     kind: impl Fn(&WaitEvent) -> bool,
 ) -> Result<(u64, &'a Wait), StepError> {
-    let (owner, wait) =
-        state.wait(key).filter(|(_, wait)| kind(&wait.event)).ok_or(StepError::UnknownKey { key })?;
+    let (owner, wait) = state.wait(key).filter(|(_, wait)| kind(&wait.event)).ok_or(StepError::UnknownKey { key })?;
     known(process, &wait.element)?;
     if let Some(active) = state.active.get(&owner) {
         known(process, &active.element)?;
@@ -156,10 +159,18 @@ impl Run<'_> {
     fn start(&mut self, element: usize, variables: Map) {
         self.state.status = Status::Running;
         self.state.root.count = 1;
-        for (name, value) in variables {
-            self.set(0, name, value);
+        match self.process.elements.get(element) {
+            // What a message carries stays with the start event if that says what leaves it.
+            Some(event) if event.confined && !matches!(event.kind, Kind::Start(StartEvent::None)) => {
+                self.occur(event, 0, variables);
+            }
+            _ => {
+                for (name, value) in variables {
+                    self.set(0, name, value);
+                }
+                self.queue.push_back(Work::Enter { element, scope: 0, via: None });
+            }
         }
-        self.queue.push_back(Work::Enter { element, scope: 0, via: None });
     }
 
     /// An element got what it waited for.

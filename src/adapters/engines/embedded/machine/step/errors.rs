@@ -30,16 +30,22 @@ impl<'a> Run<'a> {
     }
 
     /// An error end event. In the process itself an error that nothing can catch is the end of the instance.
-    pub(super) fn error_end(&mut self, key: u64, element: &Element, code: String) -> Result<(), Failure> {
+    pub(super) fn error_end(
+        &mut self,
+        key: u64,
+        element: &Element,
+        code: String,
+        message: Option<String>,
+    ) -> Result<(), Failure> {
         if let Some(caught) = self.catcher(key, &code) {
-            self.interrupt(&caught, code, None, Map::new());
+            self.interrupt(&caught, code, message, Map::new());
             return Ok(());
         }
         if self.scope_of(key) != 0 {
-            return Err(Failure::unhandled(&element.id, &code, None));
+            return Err(Failure::unhandled(&element.id, &code, message.as_deref()));
         }
         self.cancel_all();
-        let message = format!("the error end event '{}' was reached", element.id);
+        let message = message.unwrap_or_else(|| format!("the error end event '{}' was reached", element.id));
         self.end(Change::Failed { code, message });
         Ok(())
     }
@@ -60,9 +66,11 @@ impl<'a> Run<'a> {
     fn catch_at(&self, element: &Element, code: &str) -> Option<(&'a Element, &'a ErrorCatch)> {
         let process = self.process;
         let catches = || {
-            element.boundary.iter().filter_map(|index| process.elements.get(*index)).filter_map(|event| match &event.kind {
-                Kind::Boundary(boundary) => Some((event, boundary.error()?)),
-                _ => None,
+            element.boundary.iter().filter_map(|index| process.elements.get(*index)).filter_map(|event| {
+                match &event.kind {
+                    Kind::Boundary(boundary) => Some((event, boundary.error()?)),
+                    _ => None,
+                }
             })
         };
         catches()

@@ -28,9 +28,7 @@ impl Run<'_> {
     }
 
     pub(super) fn value(&self, key: u64, element: &Element, expression: &Expression) -> Result<Value, Failure> {
-        expression
-            .evaluate(&self.names(key), self.now)
-            .map_err(|error| Failure::evaluation(&element.id, &error))
+        expression.evaluate(&self.names(key), self.now).map_err(|error| Failure::evaluation(&element.id, &error))
     }
 
     pub(super) fn condition(&self, key: u64, element: &Element, condition: &Expression) -> Result<bool, Failure> {
@@ -44,11 +42,10 @@ impl Run<'_> {
             Ok(text) => text,
             Err(other) => return Err(Failure::useless(&element.id, expression, no_text(&other))),
         };
-        if text.as_deref().is_some_and(|text| text.chars().nth(MAX_TEXT).is_some()) {
-            let reason = format!("gives a text of more than {MAX_TEXT} characters");
-            return Err(Failure::useless(&element.id, expression, &reason));
+        match &text {
+            Some(text) if too_long(text) => Err(long_text(element, expression)),
+            _ => Ok(text),
         }
-        Ok(text)
     }
 
     /// A short text that must be there.
@@ -75,20 +72,17 @@ impl Run<'_> {
     ) -> Result<Vec<String>, Failure> {
         let Some(expression) = expression else { return Ok(Vec::new()) };
         let refuse = |other: Value| Failure::useless(&element.id, expression, no_text(&other));
-        let texts = match self.value(key, element, expression)? {
+        let texts: Vec<String> = match self.value(key, element, expression)? {
             Value::Array(items) => {
-                items.into_iter().map(scalar).collect::<Result<Vec<_>, _>>().map_err(refuse)?.into_iter().flatten().collect()
+                let texts: Result<Vec<_>, _> = items.into_iter().map(scalar).collect();
+                texts.map_err(refuse)?.into_iter().flatten().collect()
             }
-            value => scalar(value)
-                .map_err(refuse)?
-                .unwrap_or_default()
-                .split(',')
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            value => {
+                let text = scalar(value).map_err(refuse)?.unwrap_or_default();
+                text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+            }
         };
-        Ok(texts)
+        if texts.iter().any(|text| too_long(text)) { Err(long_text(element, expression)) } else { Ok(texts) }
     }
 
     /// A date, or a duration from now on.
@@ -126,6 +120,15 @@ pub(super) fn scalar(value: Value) -> Result<Option<String>, Value> {
         Value::Number(number) => Ok(Some(number.to_string())),
         other => Err(other),
     }
+}
+
+fn too_long(text: &str) -> bool {
+    text.chars().nth(MAX_TEXT).is_some()
+}
+
+fn long_text(element: &Element, expression: &Expression) -> Failure {
+    let reason = format!("gives a text of more than {MAX_TEXT} characters");
+    Failure::useless(&element.id, expression, &reason)
 }
 
 /// Says what was found in place of a text, not the value itself, which may be long.

@@ -33,7 +33,9 @@ impl Failure {
     pub(super) fn no_flow(element: &str) -> Self {
         Self {
             kind: "condition_error",
-            message: format!("element '{element}': no condition of an outgoing flow is true, and there is no default flow"),
+            message: format!(
+                "element '{element}': no condition of an outgoing flow is true, and there is no default flow"
+            ),
         }
     }
 
@@ -48,26 +50,35 @@ impl Failure {
     pub(super) fn too_large(element: &str) -> Self {
         Self {
             kind: "variables_too_large",
-            message: format!("element '{element}': its mappings would make the variables larger than {MAX_VARIABLES} bytes"),
+            message: format!(
+                "element '{element}': its mappings would make the variables larger than {MAX_VARIABLES} bytes"
+            ),
         }
     }
 
     pub(super) fn restless() -> Self {
         Self {
             kind: "step_limit",
-            message: format!("the instance went through {REST_BOUND} elements without waiting; does it run in circles?"),
+            message: format!(
+                "the instance went through {REST_BOUND} elements without waiting; does it run in circles?"
+            ),
         }
     }
 
     pub(super) fn too_many_tokens(element: &str) -> Self {
         Self {
             kind: "step_limit",
-            message: format!("element '{element}': the instance already has {MAX_TOKENS} tokens; does it fork in circles?"),
+            message: format!(
+                "element '{element}': the instance already has {MAX_TOKENS} tokens; does it fork in circles?"
+            ),
         }
     }
 
     pub(super) fn mismatch(element: &str) -> Self {
-        Self { kind: "model_mismatch", message: format!("the process has no element '{element}', which the state is at") }
+        Self {
+            kind: "model_mismatch",
+            message: format!("the process has no element '{element}', which the state is at"),
+        }
     }
 }
 

@@ -30,7 +30,7 @@ impl Run<'_> {
             self.set_stage(key, Stage::Choosing);
         }
         let chosen = self.choose(key, element)?;
-        if chosen.len() > 1 && self.state.active.len().saturating_add(self.queue.len()) > MAX_TOKENS {
+        if chosen.len() > 1 && self.tokens() > MAX_TOKENS {
             return Err(Failure::too_many_tokens(&element.id));
         }
         let scope = self.scope_of(key);
@@ -70,6 +70,10 @@ impl Run<'_> {
             chosen.push(element.default.ok_or_else(|| Failure::no_flow(&element.id))?);
         }
         Ok(chosen)
+    }
+
+    fn tokens(&self) -> usize {
+        self.state.active.len().saturating_add(self.queue.len()).saturating_add(self.state.pending.len())
     }
 
     /// The instance has ended; nothing is left on its way.

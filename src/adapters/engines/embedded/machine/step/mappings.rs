@@ -23,7 +23,7 @@ impl Run<'_> {
             put(&mut own, mapping, value, None);
         }
         let size = size_of(&own);
-        self.make_room(element, size)?;
+        self.make_room(element, size, 0)?;
         self.state.size = self.state.size.saturating_add(size);
         if let Some(active) = self.state.active.get_mut(&key) {
             active.variables = own;
@@ -41,10 +41,15 @@ impl Run<'_> {
         for mapping in &element.outputs {
             let scopes = self.output_scopes(key, element, &results);
             let value = self.source(element, &mapping.source, &Names(scopes))?;
-            let old = mapping.target.first().and_then(|name| self.state.scopes(outer).into_iter().find_map(|scope| scope.get(name)));
+            let old = mapping
+                .target
+                .first()
+                .and_then(|name| self.state.scopes(outer).into_iter().find_map(|scope| scope.get(name)));
             put(&mut results, mapping, value, old.cloned());
         }
-        self.make_room(element, size_of(&results))?;
+        let replaced = results.keys().map(|name| self.state.size_at_home(outer, name)).sum::<usize>();
+        let own = self.state.active.get(&key).map_or(0, |active| size_of(&active.variables));
+        self.make_room(element, size_of(&results), replaced.saturating_add(own))?;
         for (name, value) in results {
             self.set_nearest(outer, name, value);
         }
@@ -70,9 +75,9 @@ impl Run<'_> {
     fn source(&self, element: &Element, source: &Source, names: &Names<'_>) -> Result<Value, Failure> {
         match source {
             Source::Null => Ok(Value::Null),
-            Source::Expression(expression) => expression
-                .evaluate(names, self.now)
-                .map_err(|error| Failure::evaluation(&element.id, &error)),
+            Source::Expression(expression) => {
+                expression.evaluate(names, self.now).map_err(|error| Failure::evaluation(&element.id, &error))
+            }
             Source::List(items) => {
                 items.iter().map(|item| self.source(element, item, names)).collect::<Result<_, _>>().map(Value::Array)
             }
@@ -84,8 +89,8 @@ impl Run<'_> {
         }
     }
 
-    fn make_room(&self, element: &Element, more: usize) -> Result<(), Failure> {
-        if self.state.size.saturating_add(more) > MAX_VARIABLES {
+    fn make_room(&self, element: &Element, more: usize, less: usize) -> Result<(), Failure> {
+        if self.state.size.saturating_sub(less).saturating_add(more) > MAX_VARIABLES {
             return Err(Failure::too_large(&element.id));
         }
         Ok(())

@@ -339,6 +339,12 @@ pub enum StepError {
         /// What they may take.
         limit: usize,
     },
+    /// A value is nested too deeply.
+    #[error("a variable is nested more than {limit} deep")]
+    TooDeep {
+        /// How deep it may be.
+        limit: usize,
+    },
     /// The state belongs to another process.
     #[error("the process has no element '{element_id}', which the state is at")]
     ModelMismatch {

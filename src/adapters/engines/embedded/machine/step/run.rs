@@ -34,7 +34,7 @@ impl<'a> Run<'a> {
         let mut queue = VecDeque::with_capacity(state.pending.len().saturating_add(4));
         for pending in std::mem::take(&mut state.pending) {
             if let Some(element) = process.index(&pending.element) {
-                let via = pending.via.and_then(|id| process.flow_into(element, &id));
+                let via = pending.via.and_then(|id| process.flow(&id));
                 queue.push_back(Work::Enter { element, scope: pending.scope, via });
             }
         }
@@ -53,10 +53,8 @@ impl<'a> Run<'a> {
                 Work::Enter { element, scope, via } => self.put_off(element, scope, via),
             }
         }
-        self.state.restless = match self.state.pending.is_empty() {
-            true => 0,
-            false => self.state.restless.saturating_add(self.entered),
-        };
+        self.state.restless =
+            if self.state.pending.is_empty() { 0 } else { self.state.restless.saturating_add(self.entered) };
     }
 
     /// The changes of the whole step.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::state::{Active, Stage, WaitEvent, size_of};
-use super::run::{Run, Work};
 use super::Change;
+use super::run::{Run, Work};
 
 impl Run<'_> {
     /// Takes away an active element and all that is inside it.

@@ -1,7 +1,6 @@
 //! Jobs and user tasks, as their definitions come out for one visit.
 
 use super::super::model::{Element, JobDefinition, UserTaskDefinition};
-use super::evaluate::MAX_TEXT;
 use super::incidents::Failure;
 use super::run::Run;
 use super::{Change, UserTask};
@@ -43,14 +42,13 @@ impl Run<'_> {
         element: &Element,
         definition: &UserTaskDefinition,
     ) -> Result<UserTask, Failure> {
-        let short = |list: Vec<String>| list.into_iter().map(|text| text.chars().take(MAX_TEXT).collect()).collect();
         Ok(UserTask {
             key,
             element_id: element.id.clone(),
-            name: self.text(key, element, &definition.name)?.unwrap_or_else(|| element.id.clone()),
+            name: self.optional_text(key, element, definition.name.as_ref())?.unwrap_or_else(|| element.id.clone()),
             assignee: self.optional_text(key, element, definition.assignee.as_ref())?,
-            candidate_users: short(self.list(key, element, definition.candidate_users.as_ref())?),
-            candidate_groups: short(self.list(key, element, definition.candidate_groups.as_ref())?),
+            candidate_users: self.list(key, element, definition.candidate_users.as_ref())?,
+            candidate_groups: self.list(key, element, definition.candidate_groups.as_ref())?,
             due: self.date(key, element, definition.due.as_ref())?,
             follow_up: self.date(key, element, definition.follow_up.as_ref())?,
             priority: self.integer(key, element, definition.priority.as_ref())?,

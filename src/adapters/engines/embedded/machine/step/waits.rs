@@ -22,9 +22,7 @@ enum PlannedEvent {
 impl InstanceState {
     /// The open timer or subscription with a key, and the active element that holds it.
     pub(super) fn wait(&self, key: u64) -> Option<(u64, &Wait)> {
-        self.active
-            .iter()
-            .find_map(|(owner, active)| Some((*owner, active.waits.iter().find(|wait| wait.key == key)?)))
+        self.active.iter().find_map(|(owner, active)| Some((*owner, active.waits.iter().find(|wait| wait.key == key)?)))
     }
 }
 
@@ -144,7 +142,6 @@ impl<'a> Run<'a> {
             _ if self.element_id(owner) == event.id => self.complete(owner, variables),
             _ => {
                 // An event-based gateway: the event takes over its token.
-                self.close_waits(owner);
                 self.cancel(owner);
                 self.occur(event, scope, variables);
             }

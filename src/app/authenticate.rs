@@ -1,0 +1,166 @@
+//! Who is calling? The token's shape picks the validator, nothing is tried blindly, and after a refusal nobody else is
+//! asked (authentication.md sections 1 and 2).
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    domain::{
+        bearer::BearerToken,
+        identity::Identity,
+        scope::{Scope, Scopes},
+        workspace::WorkspaceAccess,
+    },
+    ports::{
+        repository::Repository,
+        token_validator::{AuthError, IdentityExtractor, TokenValidator},
+    },
+};
+
+/// Whether callers must show who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// As soon as any credential is configured or was ever stored.
+    Unset,
+    /// Always.
+    Required,
+    /// They may; a bad token is refused.
+    Optional,
+    /// Never: tokens are not looked at.
+    Disabled,
+}
+
+/// The credential of a request, as the edge read it.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// None came.
+    Missing,
+    /// Something came that is no credential.
+    Malformed,
+    /// A bearer token.
+    Bearer(BearerToken),
+}
+
+/// Who is calling, and the token to pass on for them.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub identity: Arc<Identity>,
+    /// The token, where an external issuer made it.
+    pub forwardable: Option<BearerToken>,
+}
+
+/// A kind of tokens: who judges them, and who says whom they name.
+#[derive(Debug, Clone)]
+pub struct Scheme {
+    /// Judges.
+    pub validator: Arc<dyn TokenValidator>,
+    /// Names.
+    pub extractor: Arc<dyn IdentityExtractor>,
+}
+
+/// What anonymous callers may do in mode `optional` where credentials are configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnonymousAccess {
+    /// Which rights.
+    pub scopes: Scopes,
+    /// Where.
+    pub workspaces: WorkspaceAccess,
+}
+
+/// Judges callers.
+pub struct Authenticator {
+    mode: Mode,
+    schemes: Vec<Scheme>,
+    anonymous: AnonymousAccess,
+    repository: Arc<dyn Repository>,
+    /// Whether any credential is configured or was ever stored; once true it stays so.
+    credentials: AtomicBool,
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator")
+            .field("mode", &self.mode)
+            .field("schemes", &self.schemes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Authenticator {
+    /// Judges by these schemes, in their order. `configured` says that the configuration holds a credential (an issuer, a
+    /// bootstrap token).
+    pub fn new(
+        mode: Mode,
+        schemes: Vec<Scheme>,
+        anonymous: AnonymousAccess,
+        configured: bool,
+        repository: Arc<dyn Repository>,
+    ) -> Self {
+        Self { mode, schemes, anonymous, repository, credentials: AtomicBool::new(configured) }
+    }
+
+    /// The mode.
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Says who is calling.
+    ///
+    /// # Errors
+    /// Why they are not let in; [`AuthError::Unavailable`] when that could not be told.
+    pub async fn authenticate(&self, credential: &Credential) -> Result<Caller, AuthError> {
+        match credential {
+            _ if self.mode == Mode::Disabled => Ok(anonymous(everything_but_admin())),
+            Credential::Missing => self.without_token().await,
+            Credential::Malformed => Err(AuthError::InvalidToken),
+            Credential::Bearer(token) => self.judge(token).await,
+        }
+    }
+
+    async fn judge(&self, token: &BearerToken) -> Result<Caller, AuthError> {
+        let scheme = self.schemes.iter().find(|scheme| scheme.validator.recognizes(token));
+        let scheme = scheme.ok_or(AuthError::InvalidToken)?;
+        let validated = scheme.validator.validate(token).await?;
+        let identity = Arc::new(scheme.extractor.identify(&validated).await?);
+        let forwardable = validated.forwardable().then(|| token.clone());
+        Ok(Caller { identity, forwardable })
+    }
+
+    async fn without_token(&self) -> Result<Caller, AuthError> {
+        let open = matches!(self.mode, Mode::Unset | Mode::Optional) && !self.any_credential().await?;
+        match self.mode {
+            _ if open => Ok(anonymous(everything_but_admin())),
+            Mode::Required | Mode::Unset => Err(AuthError::MissingToken),
+            Mode::Optional | Mode::Disabled => Ok(anonymous(self.anonymous.clone())),
+        }
+    }
+
+    /// A service token ever stored counts: revoking the last one does not reopen the gate.
+    async fn any_credential(&self) -> Result<bool, AuthError> {
+        if self.credentials.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let any = async { self.repository.view().await?.tokens().any().await };
+        let any = any.await.map_err(|error| {
+            tracing::warn!(error = %error, "cannot tell whether a credential is stored");
+            AuthError::Unavailable
+        })?;
+        self.credentials.fetch_or(any, Ordering::Relaxed);
+        Ok(any)
+    }
+}
+
+fn everything_but_admin() -> AnonymousAccess {
+    let scopes = Scope::ALL.iter().copied().filter(|scope| !scope.is_admin()).collect();
+    AnonymousAccess { scopes, workspaces: WorkspaceAccess::All }
+}
+
+fn anonymous(access: AnonymousAccess) -> Caller {
+    Caller { identity: Arc::new(Identity::anonymous(access.scopes, access.workspaces)), forwardable: None }
+}

@@ -1,0 +1,192 @@
+//! What the gate does by itself: numbers and publishes events, fires timers, writes down token uses, forgets what is old.
+//! Each is an owned task that ends at shutdown.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
+
+use super::{context, core::Core, error::AppError, signals::POLL};
+use crate::{
+    domain::{engine::EngineName, execution::Starter, idempotency, identity::Identity},
+    ports::publisher::{EventFeed, Publisher},
+};
+
+/// How many events are numbered and published at once.
+const RELAY_BATCH: u32 = 500;
+/// How many due timers are taken at once.
+const DUE_BATCH: u32 = 100;
+/// How long a timer may be late: what is due is looked for this often.
+const DUE_POLL: Duration = Duration::from_millis(100);
+/// How often what is old is forgotten, and how much at once.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+const SWEEP_BATCH: u32 = 500;
+
+/// The gate's own work.
+#[derive(Debug, Clone)]
+pub struct Background {
+    core: Core,
+    publisher: Arc<dyn Publisher>,
+    feed: Arc<dyn EventFeed>,
+    history_ttl: SignedDuration,
+    stop: CancellationToken,
+}
+
+impl Background {
+    /// On these foundations; `history_ttl` is `engines.history_ttl`.
+    pub const fn new(
+        core: Core,
+        publisher: Arc<dyn Publisher>,
+        feed: Arc<dyn EventFeed>,
+        history_ttl: SignedDuration,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { core, publisher, feed, history_ttl, stop }
+    }
+
+    /// Begins all of it. The tasks end when the stop is called; the tracker of the [`Core`]'s commands owns them.
+    pub fn start(&self) {
+        self.spawn(|work| async move { work.relay().await });
+        self.spawn(|work| async move { work.watch_heads().await });
+        self.spawn(|work| async move { work.fire_timers().await });
+        self.spawn(|work| async move { work.sweep().await });
+    }
+
+    fn spawn<F>(&self, work: impl FnOnce(Self) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        let work = work(self.clone());
+        drop(context::spawn(self.core.commands.tasks(), async move {
+            stop.run_until_cancelled(work).await;
+        }));
+    }
+
+    /// Numbers what has committed, and publishes it; again at once while there is more.
+    async fn relay(self) {
+        let mut committed = self.core.commands.signals().events.listen();
+        loop {
+            match self.number().await {
+                Ok(true) => {}
+                Ok(false) => committed.heard().await,
+                Err(error) => {
+                    tracing::warn!(error = %error, "events could not be numbered; trying again");
+                    tokio::time::sleep(POLL).await;
+                }
+            }
+        }
+    }
+
+    async fn number(&self) -> Result<bool, AppError> {
+        let numbered = self
+            .core
+            .commands
+            .run(|unit| Box::pin(async move { Ok(unit.uow().events().number(RELAY_BATCH).await?) }))
+            .await?;
+        if let Err(error) = self.publisher.publish(&numbered).await {
+            // Streams read the store: only the wake-up is late. A server that keeps its own cursor comes with its adapter.
+            tracing::warn!(error = %error, "events could not be published");
+        }
+        Ok(!numbered.is_empty())
+    }
+
+    /// Tells the streams of this replica what others have numbered.
+    async fn watch_heads(self) {
+        loop {
+            tokio::time::sleep(DUE_POLL).await;
+            let followed = self.feed.followed();
+            if followed.is_empty() {
+                continue;
+            }
+            let heads = async { self.core.commands.view().await?.events().heads(&followed).await };
+            match heads.await {
+                Ok(heads) => heads.into_iter().for_each(|(workflow, head)| self.feed.reached(workflow, head)),
+                Err(error) => {
+                    tracing::debug!(error = %error, "heads of channels could not be read");
+                    tokio::time::sleep(POLL).await;
+                }
+            }
+        }
+    }
+
+    /// Does what time has brought, each in a unit of its own.
+    async fn fire_timers(self) {
+        let mut earlier = self.core.commands.signals().timers.listen();
+        loop {
+            let mut more = false;
+            for name in self.core.engines.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+                match self.fire_due(&name).await {
+                    Ok(full) => more |= full,
+                    Err(error) => {
+                        tracing::warn!(engine = %name, error = %error, "due timers could not be read");
+                        tokio::time::sleep(POLL).await;
+                    }
+                }
+            }
+            if !more {
+                tokio::time::timeout(DUE_POLL, earlier.heard()).await.unwrap_or_default();
+            }
+        }
+    }
+
+    async fn fire_due(&self, name: &EngineName) -> Result<bool, AppError> {
+        let local = self.core.engines.local(name)?;
+        let now = self.core.commands.now();
+        let mut view = self.core.commands.view().await?;
+        let due = local.due(&mut *view, now, DUE_BATCH).await?;
+        drop(view);
+        let full = !due.is_empty();
+        for command in due {
+            let (core, engine) = (self.core.clone(), name.clone());
+            let starter = Starter::from(&Identity::system("timer"));
+            let fired = self.core.commands.run(move |unit| {
+                let (core, engine) = (core.clone(), engine.clone());
+                let (command, starter) = (command.clone(), starter.clone());
+                Box::pin(async move { core.perform(unit, &engine, command, starter).await.map(drop) })
+            });
+            if let Err(error) = fired.await {
+                tracing::warn!(engine = %name, error = %error, "something that was due could not be done; trying again");
+                tokio::time::sleep(DUE_POLL).await;
+            }
+        }
+        Ok(full)
+    }
+
+    /// Forgets what is old, in bounded steps.
+    async fn sweep(self) {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            if let Err(error) = self.sweep_once().await {
+                tracing::warn!(error = %error, "what is old could not be forgotten; trying again");
+            }
+        }
+    }
+
+    /// One round of forgetting: idempotency keys after a day; ended instances, executions and events after `history_ttl`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sweep_once(&self) -> Result<(), AppError> {
+        loop {
+            let (core, ttl) = (self.core.clone(), self.history_ttl);
+            let swept = self.core.commands.run(move |unit| {
+                let core = core.clone();
+                Box::pin(async move {
+                    let before = unit.now.saturating_sub(ttl).unwrap_or(jiff::Timestamp::MIN);
+                    let keys_before = unit.now.saturating_sub(idempotency::KEPT_FOR).unwrap_or(jiff::Timestamp::MIN);
+                    let mut most = unit.uow().idempotency().sweep(keys_before, SWEEP_BATCH).await?;
+                    for (name, _) in core.engines.iter() {
+                        let local = core.engines.local(name)?;
+                        most = most.max(local.sweep(unit.uow(), before, SWEEP_BATCH).await?);
+                    }
+                    most = most.max(unit.uow().executions().sweep(before, SWEEP_BATCH).await?);
+                    Ok(most.max(unit.uow().events().sweep(before, SWEEP_BATCH).await?))
+                })
+            });
+            if swept.await? < SWEEP_BATCH {
+                return Ok(());
+            }
+        }
+    }
+}

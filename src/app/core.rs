@@ -1,0 +1,91 @@
+//! What every use case stands on: units of work and engines, and the one way in which a command reaches an engine.
+
+use std::collections::BTreeSet;
+
+use super::{
+    commands::{Commands, Unit},
+    engines::Engines,
+    error::{AppError, Noun},
+    recorder::{Recorded, Recorder},
+};
+use crate::{
+    domain::{
+        engine::EngineName,
+        execution::Starter,
+        identity::Identity,
+        workspace::{WorkspaceAccess, WorkspaceId},
+    },
+    ports::local_engine::{EngineChange, EngineCommand},
+};
+
+/// Units of work and engines.
+#[derive(Debug, Clone)]
+pub struct Core {
+    /// Units of work.
+    pub commands: Commands,
+    /// Engines.
+    pub engines: Engines,
+}
+
+/// What an engine did, and what the gate recorded of it.
+#[derive(Debug)]
+pub struct Performed {
+    /// What the engine did.
+    pub changes: Vec<EngineChange>,
+    /// What was recorded.
+    pub recorded: Recorded,
+}
+
+impl Core {
+    /// Tells an engine what to do within a unit of work, and records what it did in the same unit.
+    ///
+    /// # Errors
+    /// The engine's and the store's answers.
+    pub async fn perform(
+        &self,
+        unit: &mut Unit,
+        engine: &EngineName,
+        command: EngineCommand,
+        starter: Starter,
+    ) -> Result<Performed, AppError> {
+        let changes = self.engines.apply(unit, engine, command).await?;
+        let recorded = Recorder::new(&self.commands, unit, engine, starter).record(&changes).await?;
+        Ok(Performed { changes, recorded })
+    }
+
+    /// Tells an engine what to do, in a unit of work of its own.
+    ///
+    /// # Errors
+    /// The engine's and the store's answers.
+    pub async fn command(
+        &self,
+        who: &Identity,
+        engine: EngineName,
+        command: EngineCommand,
+    ) -> Result<Performed, AppError> {
+        let (core, starter) = (self.clone(), Starter::from(who));
+        self.commands
+            .run(move |unit| {
+                let (core, engine) = (core.clone(), engine.clone());
+                let (command, starter) = (command.clone(), starter.clone());
+                Box::pin(async move { core.perform(unit, &engine, command, starter).await })
+            })
+            .await
+    }
+}
+
+/// That a workspace exists.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub(super) async fn existing(unit: &mut Unit, workspace: &WorkspaceId) -> Result<(), AppError> {
+    match unit.uow().workspaces().find(workspace).await? {
+        Some(_) => Ok(()),
+        None => Err(AppError::NotFound(Noun::Workspace)),
+    }
+}
+
+/// This workspace alone.
+pub(super) fn only(workspace: &WorkspaceId) -> WorkspaceAccess {
+    WorkspaceAccess::Only(BTreeSet::from([workspace.clone()]))
+}

@@ -1,0 +1,151 @@
+//! Executions: runs of workflows.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    access,
+    commands::{Answer, Once},
+    core::Core,
+    error::{AppError, ConflictError, Noun},
+    workflows::seen,
+};
+use crate::{
+    domain::{
+        execution::{Execution, Starter},
+        idempotency::Idempotency,
+        identity::Identity,
+        ids::{ExecutionId, WorkflowId},
+        json::JsonObject,
+        page::{Page, PageRequest},
+        scope::Scope,
+        text::Key,
+    },
+    ports::{
+        engine::{EngineError, Start},
+        local_engine::EngineCommand,
+        repository::ExecutionFilter,
+    },
+};
+
+/// Starts, shows and cancels executions.
+#[derive(Debug, Clone)]
+pub struct Executions {
+    core: Core,
+}
+
+impl Executions {
+    /// On these foundations.
+    pub const fn new(core: Core) -> Self {
+        Self { core }
+    }
+
+    /// Starts one, and runs it to its first wait states.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`], the engine's answers.
+    pub async fn start(
+        &self,
+        who: &Identity,
+        workflow: WorkflowId,
+        input: JsonObject,
+        business_key: Option<Key>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Answer<Execution>, AppError> {
+        let found = self.core.commands.view().await?.workflows().find(workflow).await?;
+        let workflow = seen(who, Scope::WorkflowsExecute, found)?;
+        let command = EngineCommand::Start(Start {
+            workspace: workflow.workspace,
+            process_key: workflow.process_key,
+            business_key,
+            variables: input,
+        });
+        let (core, starter) = (self.core.clone(), Starter::from(who));
+        let once = self.core.commands.once(idempotency, move |unit| {
+            let (core, engine) = (core.clone(), workflow.engine.clone());
+            let (command, starter) = (command.clone(), starter.clone());
+            Box::pin(async move {
+                let performed = core.perform(unit, &engine, command, starter).await?;
+                let first = performed.recorded.started.into_iter().next();
+                let execution = first.ok_or(EngineError::UnknownInstance)?;
+                let subject = execution.id.to_string();
+                Ok((execution, subject))
+            })
+        });
+        self.answer(once.await?).await
+    }
+
+    /// The answer of a start: a repeat shows the execution as it is now.
+    pub(super) async fn answer(&self, once: Once<Execution>) -> Result<Answer<Execution>, AppError> {
+        match once {
+            Once::Done(value) => Ok(Answer { value, replayed: false }),
+            Once::Repeated(subject) => {
+                let missing = || AppError::NotFound(Noun::Execution);
+                let id = subject.parse().map_err(|_| missing())?;
+                let found = self.core.commands.view().await?.executions().find(id).await?;
+                Ok(Answer { value: found.ok_or_else(missing)?, replayed: true })
+            }
+        }
+    }
+
+    /// Waits for an execution's end, at most so long; gives it as it is then.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn wait(&self, mut execution: Execution, most: Duration) -> Result<Execution, AppError> {
+        let end = Instant::now() + most;
+        let mut ended = self.core.commands.signals().ended.listen();
+        while !execution.status.ended() && self.core.commands.pause(&mut ended, end).await {
+            if let Some(now) = self.core.commands.view().await?.executions().find(execution.id).await? {
+                execution = now;
+            }
+        }
+        Ok(execution)
+    }
+
+    /// Shows one.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn get(&self, who: &Identity, id: ExecutionId) -> Result<Execution, AppError> {
+        self.seen(who, Scope::WorkflowsRead, id).await
+    }
+
+    async fn seen(&self, who: &Identity, scope: Scope, id: ExecutionId) -> Result<Execution, AppError> {
+        let found = self.core.commands.view().await?.executions().find(id).await?;
+        let execution = found.ok_or(AppError::NotFound(Noun::Execution))?;
+        access::on_thing_of(who, scope, &execution.workspace, Noun::Execution)?;
+        Ok(execution)
+    }
+
+    /// Those of a workflow, newest first.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn list(
+        &self,
+        who: &Identity,
+        filter: &ExecutionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Execution>, AppError> {
+        let mut view = self.core.commands.view().await?;
+        let found = view.workflows().find(filter.workflow).await?;
+        seen(who, Scope::WorkflowsRead, found)?;
+        Ok(view.executions().list(filter, page).await?)
+    }
+
+    /// Ends one from outside.
+    ///
+    /// # Errors
+    /// [`ConflictError::ExecutionEnded`].
+    pub async fn cancel(&self, who: &Identity, id: ExecutionId) -> Result<Execution, AppError> {
+        let execution = self.seen(who, Scope::WorkflowsExecute, id).await?;
+        let instance = execution.instance.ok_or(ConflictError::ExecutionEnded)?;
+        match self.core.command(who, execution.engine, EngineCommand::Cancel { instance }).await {
+            Err(AppError::Engine(EngineError::InstanceEnded)) => Err(ConflictError::ExecutionEnded.into()),
+            Err(error) => Err(error),
+            Ok(_) => self.seen(who, Scope::WorkflowsExecute, id).await,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Processes by their engines' own words: starts by key or message, instances, variables, incidents.
+
+use super::{
+    access,
+    commands::Answer,
+    core::Core,
+    engines::Located,
+    error::{AppError, ConflictError, Noun},
+    executions::Executions,
+};
+use crate::{
+    domain::{
+        engine::{EngineName, NativeId, ProcessKey},
+        execution::{Execution, Starter},
+        idempotency::Idempotency,
+        identity::Identity,
+        json::JsonObject,
+        scope::Scope,
+        text::Key,
+        workspace::WorkspaceId,
+    },
+    ports::{
+        engine::{EngineError, Incident, Instance, Start, StartByMessage},
+        local_engine::EngineCommand,
+    },
+};
+
+/// Starts and shows process instances.
+#[derive(Debug, Clone)]
+pub struct Processes {
+    core: Core,
+    executions: Executions,
+}
+
+/// An instance as its engine tells it, and the gate's record of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownInstance {
+    /// The engine that it runs on.
+    pub engine: EngineName,
+    /// The instance.
+    pub instance: Instance,
+    /// The gate's record, where the gate started it.
+    pub execution: Option<Execution>,
+}
+
+impl Processes {
+    /// On these foundations.
+    pub fn new(core: Core) -> Self {
+        Self { executions: Executions::new(core.clone()), core }
+    }
+
+    /// Starts the process of a key, in the workspace named or wherever the caller has one of that key.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] when there is none, [`ConflictError::ProcessAmbiguous`] when there are several.
+    pub async fn start(
+        &self,
+        who: &Identity,
+        key: ProcessKey,
+        workspace: Option<&WorkspaceId>,
+        business_key: Option<Key>,
+        variables: JsonObject,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Answer<Execution>, AppError> {
+        let within = access::within(who, Scope::WorkflowsExecute, workspace)?;
+        let engine = self.core.engines.default_name();
+        let found = self.core.commands.view().await?.workflows().find_by_key(&within, engine, &key).await?;
+        let workflow = match <[_; 1]>::try_from(found) {
+            Ok([workflow]) => workflow,
+            Err(none) if none.is_empty() => return Err(AppError::NotFound(Noun::Process)),
+            Err(_several) => return Err(ConflictError::ProcessAmbiguous.into()),
+        };
+        let start = Start { workspace: workflow.workspace, process_key: key, business_key, variables };
+        self.started(who, EngineCommand::Start(start), idempotency).await
+    }
+
+    /// Starts the process that begins with a message.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_by_message(
+        &self,
+        who: &Identity,
+        message: Key,
+        workspace: Option<&WorkspaceId>,
+        business_key: Option<Key>,
+        variables: JsonObject,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Answer<Execution>, AppError> {
+        let within = access::within(who, Scope::WorkflowsExecute, workspace)?;
+        let start = StartByMessage { within, message, business_key, variables };
+        self.started(who, EngineCommand::StartByMessage(start), idempotency).await
+    }
+
+    async fn started(
+        &self,
+        who: &Identity,
+        command: EngineCommand,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Answer<Execution>, AppError> {
+        let (core, starter) = (self.core.clone(), Starter::from(who));
+        let once = self.core.commands.once(idempotency, move |unit| {
+            let (core, command, starter) = (core.clone(), command.clone(), starter.clone());
+            Box::pin(async move {
+                let engine = core.engines.default_name().clone();
+                let performed = core.perform(unit, &engine, command, starter).await?;
+                let first = performed.recorded.started.into_iter().next();
+                let execution = first.ok_or(EngineError::UnknownInstance)?;
+                let subject = execution.id.to_string();
+                Ok((execution, subject))
+            })
+        });
+        self.executions.answer(once.await?).await
+    }
+
+    async fn located(&self, who: &Identity, scope: Scope, id: &str) -> Result<Located, AppError> {
+        self.core.engines.instance(&self.core.commands, who, scope, id).await
+    }
+
+    /// Shows an instance.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn get(&self, who: &Identity, id: &str) -> Result<KnownInstance, AppError> {
+        let Located { name, engine, native, .. } = self.located(who, Scope::WorkflowsRead, id).await?;
+        let found = engine.instances(std::slice::from_ref(&native)).await?.pop();
+        let instance = found.ok_or(AppError::NotFound(Noun::ProcessInstance))?;
+        let mut view = self.core.commands.view().await?;
+        let execution = view.executions().find_by_instance(&name, &native).await?;
+        Ok(KnownInstance { engine: name, instance, execution })
+    }
+
+    /// The process scope's variables.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn variables(&self, who: &Identity, id: &str) -> Result<JsonObject, AppError> {
+        let Located { engine, native, .. } = self.located(who, Scope::WorkflowsRead, id).await?;
+        Ok(engine.variables(&native).await?)
+    }
+
+    /// The open incidents of an instance.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn incidents(&self, who: &Identity, id: &str) -> Result<(EngineName, Vec<Incident>), AppError> {
+        let Located { name, engine, native, .. } = self.located(who, Scope::WorkflowsRead, id).await?;
+        let incidents = engine.incidents(&native).await?;
+        Ok((name, incidents))
+    }
+
+    /// Tries again what raised an incident. `incident` is a handle or a native id.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`].
+    pub async fn retry(&self, who: &Identity, id: &str, incident: &str, retries: u32) -> Result<(), AppError> {
+        let Located { name, native, .. } = self.located(who, Scope::WorkflowsExecute, id).await?;
+        let prefix = format!("{name}~");
+        let incident = NativeId::new(incident.strip_prefix(&prefix).unwrap_or(incident));
+        self.core.command(who, name, EngineCommand::Retry { instance: native, incident, retries }).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,284 @@
+//! Turns what an engine did into the gate's own records, executions and events, within the same unit of work.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    commands::{Commands, Unit},
+    error::AppError,
+};
+use crate::{
+    domain::{
+        engine::{EngineName, Handle, NativeId},
+        event::{EventType, NewEvent},
+        execution::{Execution, ExecutionStatus, Starter},
+        identity::{Identity, IdentityKind},
+        ids::{EventId, ExecutionId, WorkflowId},
+        json::JsonObject,
+        workspace::WorkspaceAccess,
+    },
+    ports::{
+        engine::EngineError,
+        local_engine::{EngineChange, InstanceChange, InstanceStarted},
+        rng::RngExt,
+    },
+};
+
+/// What became of the executions that a command touched.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// Those that began, in their order.
+    pub started: Vec<Execution>,
+}
+
+/// Who a start is put down to.
+impl From<&Identity> for Starter {
+    fn from(who: &Identity) -> Self {
+        Self { subject: who.subject.clone(), kind: who.kind }
+    }
+}
+
+/// Records the changes of one command.
+pub(super) struct Recorder<'a> {
+    commands: &'a Commands,
+    unit: &'a mut Unit,
+    engine: &'a EngineName,
+    starter: Starter,
+    touched: HashMap<NativeId, Execution>,
+    events: Vec<NewEvent>,
+    recorded: Recorded,
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(commands: &'a Commands, unit: &'a mut Unit, engine: &'a EngineName, starter: Starter) -> Self {
+        Self {
+            commands,
+            unit,
+            engine,
+            starter,
+            touched: HashMap::new(),
+            events: Vec::new(),
+            recorded: Recorded::default(),
+        }
+    }
+
+    /// Writes executions and events, and notes whom to wake.
+    pub(super) async fn record(mut self, changes: &[EngineChange]) -> Result<Recorded, AppError> {
+        for change in changes {
+            match change {
+                EngineChange::Started(started) => self.begin(started).await?,
+                EngineChange::Instance { instance, change } => self.happened(instance, change).await?,
+                EngineChange::Deployed(_) | EngineChange::Activated(_) | EngineChange::Correlated(_) => {}
+            }
+        }
+        if !self.events.is_empty() {
+            self.unit.uow().events().append(&self.events).await?;
+            self.unit.wake.events = true;
+        }
+        for started in &mut self.recorded.started {
+            if let Some(now) = started.instance.as_ref().and_then(|instance| self.touched.get(instance)) {
+                started.clone_from(now);
+            }
+        }
+        Ok(self.recorded)
+    }
+
+    async fn begin(&mut self, started: &InstanceStarted) -> Result<(), AppError> {
+        let within = WorkspaceAccess::Only([started.workspace.clone()].into());
+        let workflows = self.unit.uow().workflows();
+        let workflow = workflows.find_by_key(&within, self.engine, &started.process_key).await?.pop();
+        // The gate disarms what has no workflow, and starts nothing that has none.
+        let workflow =
+            workflow.ok_or_else(|| EngineError::UnknownDefinition { key: started.process_key.as_str().to_owned() })?;
+        let started_by = match &started.timer {
+            Some(element) => Starter { subject: format!("timer:{element}"), kind: IdentityKind::System },
+            None => self.starter.clone(),
+        };
+        let now = self.unit.now;
+        let execution = Execution {
+            id: ExecutionId::new(self.commands.rng().uuid_v7(now)),
+            workflow: workflow.id,
+            workspace: started.workspace.clone(),
+            status: ExecutionStatus::Running,
+            business_key: started.business_key.clone(),
+            engine: self.engine.clone(),
+            instance: Some(started.instance.clone()),
+            input: started.input.clone(),
+            result: None,
+            error: None,
+            started_by,
+            events_after: self.unit.uow().events().head(workflow.id).await?,
+            started_at: now,
+            ended_at: None,
+        };
+        self.unit.uow().executions().insert(&execution).await?;
+        let mut data = data_of(self.engine, &execution);
+        data.insert("process_definition_key".to_owned(), started.process_key.as_str().into());
+        data.insert("input".to_owned(), Value::Object(started.input.clone()));
+        data.insert(
+            "started_by".to_owned(),
+            json!({"subject": execution.started_by.subject, "kind": execution.started_by.kind.as_str()}),
+        );
+        if let Some(key) = &started.business_key {
+            data.insert("business_key".to_owned(), key.as_str().into());
+        }
+        self.tell(execution.workflow, EventType::ExecutionStarted, execution.id, data);
+        self.recorded.started.push(execution.clone());
+        self.touched.insert(started.instance.clone(), execution);
+        Ok(())
+    }
+
+    async fn execution(&mut self, instance: &NativeId) -> Result<Execution, AppError> {
+        if let Some(execution) = self.touched.get(instance) {
+            return Ok(execution.clone());
+        }
+        let found = self.unit.uow().executions().find_by_instance(self.engine, instance).await?;
+        let execution = found.ok_or(EngineError::UnknownInstance)?;
+        self.touched.insert(instance.clone(), execution.clone());
+        Ok(execution)
+    }
+
+    async fn happened(&mut self, instance: &NativeId, change: &InstanceChange) -> Result<(), AppError> {
+        let mut execution = self.execution(instance).await?;
+        let mut data = data_of(self.engine, &execution);
+        let kind = self.describe(change, &mut data);
+        if let Some(status) = ended_as(change) {
+            execution.status = status;
+            execution.ended_at = Some(self.unit.now);
+            match change {
+                InstanceChange::Completed { result } => execution.result = Some(result.clone()),
+                InstanceChange::Failed(error) => execution.error = Some(error.clone()),
+                _ => {}
+            }
+            self.unit.uow().executions().end(&execution).await?;
+            self.unit.wake.ended = true;
+        }
+        if let Some(kind) = kind {
+            self.tell(execution.workflow, kind, execution.id, data);
+        }
+        self.touched.insert(instance.clone(), execution);
+        Ok(())
+    }
+
+    fn tell(&mut self, workflow: WorkflowId, kind: EventType, execution: ExecutionId, data: JsonObject) {
+        let time = self.unit.now;
+        let id = EventId::new(self.commands.rng().uuid_v7(time));
+        self.events.push(NewEvent { id, workflow, kind, subject: execution.to_string(), time, data });
+    }
+
+    /// Fills in what the type of event calls for, and notes whom to wake.
+    fn describe(&mut self, change: &InstanceChange, data: &mut JsonObject) -> Option<EventType> {
+        let engine = self.engine;
+        let handle = |native: &NativeId| Value::from(Handle::new(engine.clone(), native.clone()).to_string());
+        let mut put = |name: &str, value: Value| {
+            data.insert(name.to_owned(), value);
+        };
+        let wake = &mut self.unit.wake;
+        let (kind, element) = match change {
+            InstanceChange::JobCreated { job, element_id, topic, retries } => {
+                wake.jobs = true;
+                put("job_id", handle(job));
+                put("topic", topic.as_str().into());
+                put("retries", (*retries).into());
+                (EventType::JobCreated, element_id)
+            }
+            InstanceChange::JobCompleted { job, element_id } => {
+                put("job_id", handle(job));
+                (EventType::JobCompleted, element_id)
+            }
+            InstanceChange::JobFailed { job, element_id, message, retries } => {
+                wake.jobs = *retries > 0;
+                put("job_id", handle(job));
+                put("message", message.as_str().into());
+                put("retries", (*retries).into());
+                (EventType::JobFailed, element_id)
+            }
+            InstanceChange::JobErrorThrown { job, element_id, code } => {
+                put("job_id", handle(job));
+                put("code", code.as_str().into());
+                (EventType::JobErrorThrown, element_id)
+            }
+            InstanceChange::JobCancelled { job, element_id } => {
+                put("job_id", handle(job));
+                (EventType::JobCancelled, element_id)
+            }
+            InstanceChange::TaskCreated(task) => {
+                wake.tasks = true;
+                put("task_id", handle(&task.id));
+                put("name", task.name.as_str().into());
+                put("assignee", task.assignee.clone().into());
+                put("candidate_groups", task.candidate_groups.clone().into());
+                (EventType::UserTaskCreated, &task.element_id)
+            }
+            InstanceChange::TaskAssigned { task, element_id, assignee } => {
+                put("task_id", handle(task));
+                put("assignee", assignee.as_ref().map(|a| a.as_str().to_owned()).into());
+                (EventType::UserTaskAssigned, element_id)
+            }
+            InstanceChange::TaskCompleted { task, element_id } => {
+                put("task_id", handle(task));
+                (EventType::UserTaskCompleted, element_id)
+            }
+            InstanceChange::TaskCancelled { task, element_id } => {
+                put("task_id", handle(task));
+                (EventType::UserTaskCancelled, element_id)
+            }
+            InstanceChange::TimerFired { element_id } => (EventType::TimerFired, element_id),
+            InstanceChange::MessageCorrelated { element_id, message } => {
+                put("message", message.as_str().into());
+                (EventType::MessageCorrelated, element_id)
+            }
+            InstanceChange::IncidentRaised(incident) => {
+                put("incident_id", handle(&incident.id));
+                put("type", incident.kind.as_str().into());
+                put("message", incident.message.as_str().into());
+                if let Some(job) = &incident.job {
+                    put("job_id", handle(job));
+                }
+                (EventType::IncidentRaised, &incident.element_id)
+            }
+            InstanceChange::IncidentResolved { incident, element_id } => {
+                // A retried job is there for workers again.
+                wake.jobs = true;
+                put("incident_id", handle(incident));
+                (EventType::IncidentResolved, element_id)
+            }
+            InstanceChange::Completed { result } => {
+                put("result", Value::Object(result.clone()));
+                return Some(EventType::ExecutionCompleted);
+            }
+            InstanceChange::Failed(error) => {
+                put("code", error.code.as_str().into());
+                put("message", error.message.as_str().into());
+                return Some(EventType::ExecutionFailed);
+            }
+            InstanceChange::Cancelled => return Some(EventType::ExecutionCancelled),
+            InstanceChange::Continues => {
+                wake.timers = true;
+                return None;
+            }
+        };
+        put("element_id", element.as_str().into());
+        Some(kind)
+    }
+}
+
+const fn ended_as(change: &InstanceChange) -> Option<ExecutionStatus> {
+    match change {
+        InstanceChange::Completed { .. } => Some(ExecutionStatus::Completed),
+        InstanceChange::Failed(_) => Some(ExecutionStatus::Failed),
+        InstanceChange::Cancelled => Some(ExecutionStatus::Cancelled),
+        _ => None,
+    }
+}
+
+fn data_of(engine: &EngineName, execution: &Execution) -> JsonObject {
+    let mut data = JsonObject::new();
+    data.insert("execution_id".to_owned(), execution.id.to_string().into());
+    if let Some(instance) = &execution.instance {
+        let handle = Handle::new(engine.clone(), instance.clone());
+        data.insert("process_instance_id".to_owned(), handle.to_string().into());
+    }
+    data
+}

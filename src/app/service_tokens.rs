@@ -1,0 +1,316 @@
+//! Service tokens: made, shown, rotated, revoked. Nobody mints or widens beyond themselves (authentication.md section 4).
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    access,
+    commands::{Commands, Once, Unit},
+    error::{AppError, ConflictError, Noun, longest_page},
+};
+use crate::{
+    domain::{
+        idempotency::Idempotency,
+        identity::{Identity, IdentityKind},
+        page::{Page, PageRequest},
+        scope::{Scope, Scopes},
+        service_token::{DEFAULT_OVERLAP, PlainToken, Rotation, RotationError, ServiceToken, ServiceTokenId},
+        text::Remark,
+        workspace::{WorkspaceAccess, WorkspaceId},
+    },
+    ports::{rng::RngExt, token_validator::AuthError},
+};
+
+/// A token to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewServiceToken {
+    /// Its name; made where absent.
+    pub id: Option<ServiceTokenId>,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// Where; absent: where its maker may, unless that is everywhere.
+    pub workspaces: Option<BTreeSet<WorkspaceId>>,
+    /// Everywhere.
+    pub all_workspaces: bool,
+    /// How long it lives; absent: without end, but never longer than a service token that makes it.
+    pub expires_in: Option<SignedDuration>,
+}
+
+/// How a token is to rotate.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewRotation {
+    /// How long the old secret works on; absent: 300 s.
+    pub overlap: Option<SignedDuration>,
+    /// A new life, from now.
+    pub expires_in: Option<SignedDuration>,
+    /// Scopes to add.
+    pub add_scopes: Scopes,
+}
+
+/// Makes, shows, rotates and revokes service tokens.
+#[derive(Debug, Clone)]
+pub struct ServiceTokens {
+    commands: Commands,
+    max_life: Option<SignedDuration>,
+}
+
+impl ServiceTokens {
+    /// On these foundations; `max_life` is `auth.max_service_token_life`.
+    pub const fn new(commands: Commands, max_life: Option<SignedDuration>) -> Self {
+        Self { commands, max_life }
+    }
+
+    /// Makes one. The secret is in this answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`AuthError::MissingScope`], [`AuthError::WorkspaceForbidden`], [`AuthError::LifeExceeded`] when it would exceed its
+    /// maker; [`ConflictError::TokenIdentifierTaken`]; a repeat is [`ConflictError::IdempotencyNotReplayable`].
+    pub async fn mint(
+        &self,
+        who: &Identity,
+        new: NewServiceToken,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(ServiceToken, PlainToken), AppError> {
+        access::in_some_workspace(who, Scope::AdminTokensWrite)?;
+        holds_scopes(who, &new.scopes)?;
+        let workspaces = workspaces_of(who, &new)?;
+        let now = self.commands.now();
+        let plain = PlainToken::from_random(&self.commands.rng().bits256());
+        let id = match new.id {
+            Some(id) => id,
+            None => self.made_up()?,
+        };
+        let token = ServiceToken {
+            id,
+            hash: plain.hashed(),
+            previous: None,
+            scopes: new.scopes,
+            workspaces,
+            issued_at: now,
+            expires_at: self.end(who, new.expires_in, now)?,
+            rotated_at: None,
+            revoked: None,
+            created_by: who.subject.clone(),
+            last_used_at: None,
+            use_count: 0,
+        };
+        let once = self.commands.once(idempotency, move |unit| {
+            let token = token.clone();
+            Box::pin(async move {
+                if unit.uow().tokens().find(&token.id).await?.is_some() {
+                    return Err(ConflictError::TokenIdentifierTaken.into());
+                }
+                unit.uow().tokens().insert(&token).await?;
+                unit.wake.tokens = true;
+                let subject = token.id.to_string();
+                Ok((token, subject))
+            })
+        });
+        Ok((first_time(once.await?)?, plain))
+    }
+
+    fn made_up(&self) -> Result<ServiceTokenId, AppError> {
+        let mut random = [0; 8];
+        self.commands.rng().fill(&mut random);
+        let id = format!("token-{:016x}", u64::from_be_bytes(random));
+        ServiceTokenId::parse(&id).map_err(AppError::text("/identifier"))
+    }
+
+    /// When a token ends that its maker gives this life.
+    fn end(&self, who: &Identity, life: Option<SignedDuration>, now: Timestamp) -> Result<Option<Timestamp>, AppError> {
+        let own_end = if who.kind == IdentityKind::Service { who.expires_at } else { None };
+        let Some(life) = life else {
+            let longest = self.max_life.and_then(|most| now.saturating_add(most).ok());
+            return Ok([own_end, longest].into_iter().flatten().min());
+        };
+        if self.max_life.is_some_and(|most| life > most) {
+            let message = "is beyond the longest life that the gate allows (auth.max_service_token_life)";
+            return Err(AppError::invalid("/expires_in_seconds", message));
+        }
+        let end = now.checked_add(life);
+        let end = end.map_err(|_| AppError::invalid("/expires_in_seconds", "ends after the year 9999"))?;
+        if own_end.is_some_and(|own| own < end) {
+            return Err(AuthError::LifeExceeded.into());
+        }
+        Ok(Some(end))
+    }
+
+    /// Shows one.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] unless the caller has all its workspaces.
+    pub async fn get(&self, who: &Identity, id: &ServiceTokenId) -> Result<ServiceToken, AppError> {
+        access::in_some_workspace(who, Scope::AdminTokensRead)?;
+        seen(who, Scope::AdminTokensRead, self.commands.view().await?.tokens().find(id).await?)
+    }
+
+    /// Those whose workspaces the caller all has, newest first.
+    ///
+    /// # Errors
+    /// [`AuthError::MissingScope`].
+    pub async fn list(&self, who: &Identity, page: &PageRequest) -> Result<Page<ServiceToken>, AppError> {
+        access::in_some_workspace(who, Scope::AdminTokensRead)?;
+        let within = who.where_may(Scope::AdminTokensRead);
+        Ok(self.commands.view().await?.tokens().list(&within, page).await?)
+    }
+
+    /// Gives one a new secret under its old name.
+    ///
+    /// # Errors
+    /// As [`mint`](Self::mint); [`ConflictError::TokenAlreadyRotating`], [`ConflictError::TokenExpired`],
+    /// [`ConflictError::TokenRevoked`].
+    pub async fn rotate(
+        &self,
+        who: &Identity,
+        id: ServiceTokenId,
+        new: NewRotation,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(ServiceToken, PlainToken), AppError> {
+        access::in_some_workspace(who, Scope::AdminTokensWrite)?;
+        let plain = PlainToken::from_random(&self.commands.rng().bits256());
+        let (tokens, who, hash) = (self.clone(), who.clone(), plain.hashed());
+        let once = self.commands.once(idempotency, move |unit| {
+            let (tokens, who, id, new) = (tokens.clone(), who.clone(), id.clone(), new.clone());
+            Box::pin(async move {
+                let found = unit.uow().tokens().lock(&id).await?;
+                let mut token = seen(&who, Scope::AdminTokensWrite, found)?;
+                let rotation = Rotation {
+                    hash,
+                    overlap: new.overlap.unwrap_or(DEFAULT_OVERLAP),
+                    expires_at: tokens.new_end(&who, &token, new.expires_in, unit.now)?,
+                    add_scopes: new.add_scopes,
+                };
+                holds_scopes(&who, &token.scopes.union(&rotation.add_scopes).copied().collect())?;
+                token.rotate(rotation, unit.now).map_err(refusal)?;
+                unit.uow().tokens().update(&token).await?;
+                unit.wake.tokens = true;
+                Ok((token, id.to_string()))
+            })
+        });
+        Ok((first_time(once.await?)?, plain))
+    }
+
+    /// Rotating needs the life of the token: a service token rotates none that outlives it.
+    fn new_end(
+        &self,
+        who: &Identity,
+        token: &ServiceToken,
+        life: Option<SignedDuration>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, AppError> {
+        if life.is_some() {
+            return self.end(who, life, now);
+        }
+        let own_end = if who.kind == IdentityKind::Service { who.expires_at } else { None };
+        if own_end.is_some_and(|own| token.expires_at.is_none_or(|end| own < end)) {
+            return Err(AuthError::LifeExceeded.into());
+        }
+        Ok(None)
+    }
+
+    /// Ends one now, and with `minted` also what it made, and what that made. Idempotent.
+    ///
+    /// # Errors
+    /// [`AppError::NotFound`] unless the caller has all its workspaces.
+    pub async fn revoke(
+        &self,
+        who: &Identity,
+        id: ServiceTokenId,
+        reason: Option<Remark>,
+        minted: bool,
+    ) -> Result<(), AppError> {
+        access::in_some_workspace(who, Scope::AdminTokensWrite)?;
+        let who = who.clone();
+        self.commands
+            .run(move |unit| {
+                let (who, id, reason) = (who.clone(), id.clone(), reason.clone());
+                Box::pin(async move {
+                    let found = unit.uow().tokens().lock(&id).await?;
+                    seen(&who, Scope::AdminTokensWrite, found)?;
+                    let mut ids = vec![id];
+                    if minted {
+                        ids = with_minted(unit, ids).await?;
+                    }
+                    for id in ids {
+                        revoke(unit, &id, reason.clone()).await?;
+                    }
+                    unit.wake.tokens = true;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+async fn revoke(unit: &mut Unit, id: &ServiceTokenId, reason: Option<Remark>) -> Result<(), AppError> {
+    if let Some(mut token) = unit.uow().tokens().lock(id).await? {
+        token.revoke(reason, unit.now);
+        unit.uow().tokens().update(&token).await?;
+    }
+    Ok(())
+}
+
+/// The tokens, those that they made, those that these made, …
+async fn with_minted(unit: &mut Unit, mut ids: Vec<ServiceTokenId>) -> Result<Vec<ServiceTokenId>, AppError> {
+    let mut all = Vec::new();
+    let mut page = longest_page();
+    loop {
+        let found = unit.uow().tokens().list(&WorkspaceAccess::All, &page).await?;
+        all.extend(found.items.into_iter().map(|token| (token.id, token.created_by)));
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => break,
+        }
+    }
+    let mut next = 0;
+    while let Some(maker) = ids.get(next).cloned() {
+        let made = all.iter().filter(|(id, by)| by == maker.as_str() && !ids.contains(id)).map(|(id, _)| id.clone());
+        let made: Vec<_> = made.collect();
+        ids.extend(made);
+        next += 1;
+    }
+    Ok(ids)
+}
+
+fn seen(who: &Identity, scope: Scope, found: Option<ServiceToken>) -> Result<ServiceToken, AppError> {
+    let token = found.ok_or(AppError::NotFound(Noun::ServiceToken))?;
+    if who.where_may(scope).covers(&token.workspaces) { Ok(token) } else { Err(AppError::NotFound(Noun::ServiceToken)) }
+}
+
+fn holds_scopes(who: &Identity, scopes: &Scopes) -> Result<(), AppError> {
+    let missing: Scopes = scopes.difference(&who.scopes).copied().collect();
+    if missing.is_empty() { Ok(()) } else { Err(AuthError::MissingScope(missing).into()) }
+}
+
+fn workspaces_of(who: &Identity, new: &NewServiceToken) -> Result<WorkspaceAccess, AppError> {
+    let own = who.where_may(Scope::AdminTokensWrite);
+    let wanted = match (&new.workspaces, new.all_workspaces) {
+        (Some(_), true) => {
+            return Err(AppError::invalid("/workspace_ids", "cannot stand beside all_workspaces; give one of them"));
+        }
+        (Some(ids), false) => WorkspaceAccess::Only(ids.clone()),
+        (None, true) => WorkspaceAccess::All,
+        (None, false) if own == WorkspaceAccess::All => {
+            let message = "is needed from a caller with all workspaces, or all_workspaces";
+            return Err(AppError::invalid("/workspace_ids", message));
+        }
+        (None, false) => own.clone(),
+    };
+    if own.covers(&wanted) { Ok(wanted) } else { Err(AuthError::WorkspaceForbidden.into()) }
+}
+
+fn first_time(once: Once<ServiceToken>) -> Result<ServiceToken, AppError> {
+    match once {
+        Once::Done(token) => Ok(token),
+        Once::Repeated(subject) => Err(ConflictError::IdempotencyNotReplayable { subject }.into()),
+    }
+}
+
+fn refusal(error: RotationError) -> AppError {
+    match error {
+        RotationError::AlreadyRotating => ConflictError::TokenAlreadyRotating.into(),
+        RotationError::Expired => ConflictError::TokenExpired.into(),
+        RotationError::Revoked => ConflictError::TokenRevoked.into(),
+    }
+}

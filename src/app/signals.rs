@@ -1,0 +1,106 @@
+//! Who is woken when something has committed on this replica. What another replica commits is found by polling.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+/// How long a sleeper waits at most before it looks again by itself: what it waits for may have happened on another replica.
+pub const POLL: Duration = Duration::from_millis(500);
+
+/// What a unit of work did that somebody may be waiting for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a set of independent facts")]
+pub struct Wake {
+    /// Events wait for their numbers.
+    pub events: bool,
+    /// Jobs became available.
+    pub jobs: bool,
+    /// User tasks appeared.
+    pub tasks: bool,
+    /// Executions ended.
+    pub ended: bool,
+    /// Something is due, or will be earlier than was known.
+    pub timers: bool,
+    /// Service tokens changed.
+    pub tokens: bool,
+}
+
+/// A bell: whoever subscribed before it rang wakes.
+#[derive(Debug)]
+pub struct Bell(watch::Sender<()>);
+
+impl Default for Bell {
+    fn default() -> Self {
+        Self(watch::Sender::new(()))
+    }
+}
+
+impl Bell {
+    /// Wakes everybody.
+    pub fn ring(&self) {
+        self.0.send_replace(());
+    }
+
+    /// Begins to listen; subscribe before looking, then wait.
+    pub fn listen(&self) -> Listener {
+        Listener(self.0.subscribe())
+    }
+}
+
+/// Hears a [`Bell`].
+#[derive(Debug)]
+pub struct Listener(watch::Receiver<()>);
+
+impl Listener {
+    /// Waits for the next ring, at most [`POLL`].
+    pub async fn heard(&mut self) {
+        // Either way it is time to look again; a bell that is gone means shutdown, where the time-out paces the caller.
+        if let Ok(Err(_gone)) = tokio::time::timeout(POLL, self.0.changed()).await {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// The bells of this replica.
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// See [`Wake::events`].
+    pub events: Bell,
+    /// See [`Wake::jobs`].
+    pub jobs: Bell,
+    /// See [`Wake::tasks`].
+    pub tasks: Bell,
+    /// See [`Wake::ended`].
+    pub ended: Bell,
+    /// See [`Wake::timers`].
+    pub timers: Bell,
+    tokens: AtomicU64,
+}
+
+impl Signals {
+    /// Rings what a committed unit of work calls for.
+    pub fn wake(&self, wake: Wake) {
+        for (wanted, bell) in [
+            (wake.events, &self.events),
+            (wake.jobs, &self.jobs),
+            (wake.tasks, &self.tasks),
+            (wake.ended, &self.ended),
+            (wake.timers, &self.timers),
+        ] {
+            if wanted {
+                bell.ring();
+            }
+        }
+        if wake.tokens {
+            self.tokens.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Counts the changes of service tokens on this replica: what was cached under an older count no longer holds.
+    pub fn token_generation(&self) -> u64 {
+        self.tokens.load(Ordering::SeqCst)
+    }
+}

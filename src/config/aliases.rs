@@ -1,0 +1,104 @@
+//! Names that existing deployments already set (DESIGN section 8, authentication.md section 10). `TIDEGATE_…` wins over
+//! all of them. An empty one is as good as unset.
+
+use std::{collections::BTreeMap, ffi::OsString};
+
+use super::{key, layer::Layer, origin::Origin, problem::Findings, value::Given};
+
+/// Those whose capability there is, with the key they set.
+const UNDERSTOOD: &[(&str, &str)] = &[
+    ("ORCHEO_AUTH_MODE", "auth.mode"),
+    ("ORCHEO_AUTH_BOOTSTRAP_SERVICE_TOKEN", "auth.bootstrap_service_token"),
+    ("ORCHEO_AUTH_BOOTSTRAP_TOKEN_SCOPES", "auth.bootstrap_token_scopes"),
+    ("ORCHEO_AUTH_BOOTSTRAP_TOKEN_EXPIRES_AT", "auth.bootstrap_token_expires_at"),
+    ("ORCHEO_AUTH_RATE_LIMIT_IP", "auth.rate_limit.ip"),
+    ("ORCHEO_AUTH_RATE_LIMIT_IDENTITY", "auth.rate_limit.identity"),
+    ("ORCHEO_AUTH_RATE_LIMIT_INTERVAL", "auth.rate_limit.interval_seconds"),
+    ("ORCHEO_LOG_LEVEL", "telemetry.log_level"),
+];
+
+/// Those whose capability comes later: they stop the start, so that nobody believes in a gate that ignores them.
+const LATER: &[&str] = &[
+    "CENTRIFUGO_HOST",
+    "CENTRIFUGO_PORT",
+    "CENTRIFUGO_API_KEY",
+    "CENTRIFUGO_JWT_SECRET",
+    "ORCHEO_AUTH_JWT_SECRET",
+    "ORCHEO_AUTH_JWKS_URL",
+    "ORCHEO_AUTH_JWKS",
+    "ORCHEO_AUTH_JWKS_STATIC",
+    "ORCHEO_AUTH_JWKS_CACHE_TTL",
+    "ORCHEO_AUTH_JWKS_TIMEOUT",
+    "ORCHEO_AUTH_ALLOWED_ALGORITHMS",
+    "ORCHEO_AUTH_AUDIENCE",
+    "ORCHEO_AUTH_ISSUER",
+    "ORCHESCALA_IDENTITY_SIGNING_KEY",
+];
+
+/// Those that the command line's client reads.
+const OF_THE_CLIENT: &[&str] = &["ORCHEO_API_URL", "ORCHEO_SERVICE_TOKEN"];
+
+const BACKEND: &str = "ORCHEO_AUTH_SERVICE_TOKEN_BACKEND";
+const POSTGRES: &str = "ORCHEO_POSTGRES_DSN";
+const SENSITIVE_DEBUG: &str = "ORCHEO_LOG_SENSITIVE_DEBUG";
+
+/// Reads the aliases.
+pub(super) fn read(environment: &BTreeMap<String, OsString>, findings: &mut Findings) -> Layer {
+    let mut layer = Layer::default();
+    for (name, value) in environment {
+        if !(name.starts_with("ORCHEO_") || LATER.contains(&name.as_str())) || value.is_empty() {
+            continue;
+        }
+        let Some(text) = value.to_str() else {
+            findings.refuse_at(name, Origin::Alias(name.clone()), "its value is not UTF-8");
+            continue;
+        };
+        read_one(name, text, &mut layer, findings);
+    }
+    read_database(environment, &mut layer, findings);
+    layer
+}
+
+fn read_one(name: &str, text: &str, layer: &mut Layer, findings: &mut Findings) {
+    let origin = Origin::Alias(name.to_owned());
+    if let Some((_, path)) = UNDERSTOOD.iter().find(|(alias, _)| *alias == name) {
+        let text = if *path == "telemetry.log_level" { level(text) } else { text.to_owned() };
+        findings.warn(name, format!("understood as {path}"));
+        layer.set(path, Given::Text(text), origin, findings);
+    } else if LATER.contains(&name) {
+        findings.refuse_at(name, origin, key::not_built_yet("what it configures"));
+    } else if name == SENSITIVE_DEBUG {
+        findings.refuse_at(name, origin, "refused: the gate never logs tokens, bodies or mail addresses; unset it");
+    } else if !OF_THE_CLIENT.contains(&name) && name != BACKEND && name != POSTGRES {
+        findings.warn(name, "not a name that the gate knows; it has no effect");
+    }
+}
+
+/// `ORCHEO_AUTH_SERVICE_TOKEN_BACKEND=postgres` and `ORCHEO_POSTGRES_DSN` together are `database.url`.
+fn read_database(environment: &BTreeMap<String, OsString>, layer: &mut Layer, findings: &mut Findings) {
+    let text = |name: &str| environment.get(name).and_then(|value| value.to_str()).filter(|text| !text.is_empty());
+    let native = ["TIDEGATE_DATABASE__URL", "TIDEGATE_DATABASE__URL_FILE"].iter().any(|name| text(name).is_some());
+    match (text(BACKEND).map(str::to_ascii_lowercase).as_deref(), text(POSTGRES)) {
+        (Some("postgres" | "postgresql"), Some(url)) => {
+            findings.warn(POSTGRES, "understood as database.url");
+            layer.set("database.url", Given::Text(url.to_owned()), Origin::Alias(POSTGRES.to_owned()), findings);
+        }
+        (Some("postgres" | "postgresql"), None) if !native => {
+            let reason = "says postgres, but ORCHEO_POSTGRES_DSN is not set";
+            findings.refuse_at(BACKEND, Origin::Alias(BACKEND.to_owned()), reason);
+        }
+        (_, Some(_)) => findings.warn(POSTGRES, format!("has no effect, since {BACKEND} is not postgres")),
+        (Some(_), None) => findings.warn(BACKEND, "has no effect: tokens are kept in database.url"),
+        (None, None) => {}
+    }
+}
+
+/// Python's names of levels as ours.
+fn level(text: &str) -> String {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "warning" => "warn".to_owned(),
+        "critical" | "fatal" => "error".to_owned(),
+        "notset" => "trace".to_owned(),
+        other => other.to_owned(),
+    }
+}

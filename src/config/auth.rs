@@ -1,0 +1,330 @@
+//! `[auth]`: who may come in (authentication.md sections 2 and 4).
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::domain::{
+    bearer::BearerToken,
+    scope::{Scope, Scopes},
+    service_token,
+    workspace::{WorkspaceAccess, WorkspaceId},
+};
+
+use super::{
+    database::SecretText,
+    key::{Key, Kind, key, later},
+    problem::Findings,
+    quantity::show_duration,
+    telemetry::one_of,
+};
+
+pub(super) const KEYS: &[Key] = &[
+    key("auth.mode", Kind::Text),
+    key("auth.bootstrap_service_token", Kind::Secret),
+    key("auth.bootstrap_token_scopes", Kind::Texts),
+    key("auth.bootstrap_token_expires_at", Kind::Moment),
+    key("auth.allow_insecure_bind", Kind::Flag),
+    key("auth.anonymous_scopes", Kind::Texts),
+    key("auth.anonymous_workspaces", Kind::Texts),
+    key("auth.query_tokens", Kind::Flag),
+    key("auth.max_service_token_life", Kind::Duration),
+    key("auth.rate_limit.kind", Kind::Text),
+    key("auth.rate_limit.ip", Kind::Integer),
+    key("auth.rate_limit.identity", Kind::Integer),
+    key("auth.rate_limit.interval_seconds", Kind::Duration),
+    key("auth.rate_limit.redis_url", Kind::Url),
+    later("auth.leeway_seconds"),
+];
+
+/// What stands for a secret wherever config is shown.
+const REDACTED: &str = "[redacted]";
+const BOOTSTRAP: &str = "auth.bootstrap_service_token";
+const BOOTSTRAP_LEAST: usize = 16;
+const BOOTSTRAP_GOOD: usize = 32;
+
+/// Who may come in.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    /// What is asked of a caller; `None`: a token as soon as any credential is configured, and the start mints one.
+    pub mode: Option<AuthMode>,
+    /// A credential that lives in the config.
+    pub bootstrap_service_token: Option<BearerToken>,
+    /// What the bootstrap token may do; `None`: everything.
+    pub bootstrap_token_scopes: Option<Scopes>,
+    /// From this moment on the bootstrap token is refused.
+    pub bootstrap_token_expires_at: Option<Timestamp>,
+    /// Lets a gate that anybody may enter listen elsewhere than on loopback.
+    pub allow_insecure_bind: bool,
+    /// What the anonymous may do in mode `optional` with credentials configured.
+    pub anonymous_scopes: Scopes,
+    /// Where they may do it.
+    pub anonymous_workspaces: WorkspaceAccess,
+    /// Whether event streams also take a token from the query.
+    pub query_tokens: bool,
+    /// The longest life that a service token may be given; `None`: any.
+    pub max_service_token_life: Option<SignedDuration>,
+    /// How failures are limited.
+    pub rate_limit: RateLimitConfig,
+}
+
+impl PartialEq for AuthConfig {
+    fn eq(&self, other: &Self) -> bool {
+        let token = |config: &Self| config.bootstrap_service_token.as_ref().map(|token| token.expose().to_owned());
+        token(self) == token(other) && self.entries() == other.entries()
+    }
+}
+
+/// What is asked of a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// A token, always.
+    Required,
+    /// A good token or none.
+    Optional,
+    /// Nothing.
+    Disabled,
+}
+
+impl AuthMode {
+    /// Its name in the config.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let modes = [Self::Required, Self::Optional, Self::Disabled];
+        let folded = text.to_ascii_lowercase();
+        modes.into_iter().find(|mode| mode.as_str() == folded).ok_or_else(|| one_of(text, &modes.map(Self::as_str)))
+    }
+}
+
+/// How failures are limited: so many within the interval.
+#[derive(Debug, Clone)]
+pub struct RateLimitConfig {
+    /// Where they are counted.
+    pub kind: RateLimitKind,
+    /// Failures of one address; 0: not limited.
+    pub ip: u32,
+    /// Failures of one identity; 0: not limited.
+    pub identity: u32,
+    /// The window.
+    pub interval: SignedDuration,
+}
+
+/// Where failures are counted.
+#[derive(Debug, Clone)]
+pub enum RateLimitKind {
+    /// By each replica for itself.
+    Memory,
+    /// By all replicas together, at this URL.
+    Redis(SecretString),
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            mode: None,
+            bootstrap_service_token: None,
+            bootstrap_token_scopes: None,
+            bootstrap_token_expires_at: None,
+            allow_insecure_bind: false,
+            anonymous_scopes: Scopes::new(),
+            anonymous_workspaces: WorkspaceAccess::none(),
+            query_tokens: true,
+            max_service_token_life: None,
+            rate_limit: RateLimitConfig::default(),
+        }
+    }
+}
+
+impl Default for RateLimitConfig {
+    fn default() -> Self {
+        Self { kind: RateLimitKind::Memory, ip: 60, identity: 30, interval: SignedDuration::from_secs(60) }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Raw {
+    mode: Option<String>,
+    bootstrap_service_token: Option<SecretText>,
+    bootstrap_token_scopes: Option<Vec<String>>,
+    bootstrap_token_expires_at: Option<Timestamp>,
+    allow_insecure_bind: Option<bool>,
+    anonymous_scopes: Option<Vec<String>>,
+    anonymous_workspaces: Option<Vec<String>>,
+    query_tokens: Option<bool>,
+    max_service_token_life: Option<SignedDuration>,
+    rate_limit: RawRateLimit,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRateLimit {
+    kind: Option<String>,
+    ip: Option<i64>,
+    identity: Option<i64>,
+    interval_seconds: Option<SignedDuration>,
+    redis_url: Option<SecretText>,
+}
+
+impl Raw {
+    pub(super) fn judge(self, findings: &mut Findings) -> AuthConfig {
+        let bootstrap = self.bootstrap_service_token.and_then(|text| judge_bootstrap(text.expose(), findings));
+        if bootstrap.is_none() && (self.bootstrap_token_scopes.is_some() || self.bootstrap_token_expires_at.is_some()) {
+            findings.warn(BOOTSTRAP, "not set, so what is said of its scopes and its end has no effect");
+        }
+        AuthConfig {
+            mode: self.mode.and_then(|text| findings.take("auth.mode", AuthMode::parse(&text))),
+            bootstrap_service_token: bootstrap,
+            bootstrap_token_scopes: self
+                .bootstrap_token_scopes
+                .and_then(|scopes| findings.take("auth.bootstrap_token_scopes", parse_scopes(&scopes))),
+            bootstrap_token_expires_at: self.bootstrap_token_expires_at,
+            allow_insecure_bind: self.allow_insecure_bind.unwrap_or_default(),
+            anonymous_scopes: self
+                .anonymous_scopes
+                .and_then(|scopes| findings.take("auth.anonymous_scopes", parse_scopes(&scopes)))
+                .unwrap_or_default(),
+            anonymous_workspaces: self
+                .anonymous_workspaces
+                .and_then(|ids| findings.take("auth.anonymous_workspaces", parse_workspaces(&ids)))
+                .unwrap_or(WorkspaceAccess::none()),
+            query_tokens: self.query_tokens.unwrap_or(AuthConfig::default().query_tokens),
+            max_service_token_life: self
+                .max_service_token_life
+                .and_then(|life| findings.take("auth.max_service_token_life", positive(life))),
+            rate_limit: self.rate_limit.judge(findings),
+        }
+    }
+}
+
+impl RawRateLimit {
+    fn judge(self, findings: &mut Findings) -> RateLimitConfig {
+        let default = RateLimitConfig::default();
+        RateLimitConfig {
+            kind: self.judge_kind(findings).unwrap_or(default.kind),
+            ip: self
+                .ip
+                .and_then(|number| findings.take("auth.rate_limit.ip", parse_failures(number)))
+                .unwrap_or(default.ip),
+            identity: self
+                .identity
+                .and_then(|number| findings.take("auth.rate_limit.identity", parse_failures(number)))
+                .unwrap_or(default.identity),
+            interval: self
+                .interval_seconds
+                .and_then(|interval| findings.take("auth.rate_limit.interval_seconds", positive(interval)))
+                .unwrap_or(default.interval),
+        }
+    }
+
+    fn judge_kind(&self, findings: &mut Findings) -> Option<RateLimitKind> {
+        match (self.kind.as_deref(), &self.redis_url) {
+            (None | Some("memory"), _) => Some(RateLimitKind::Memory),
+            (Some("redis"), Some(url)) => Some(RateLimitKind::Redis(SecretString::from(url.expose()))),
+            (Some("redis"), None) => {
+                findings.refuse("auth.rate_limit.kind", "redis needs auth.rate_limit.redis_url");
+                None
+            }
+            (Some(other), _) => {
+                findings.refuse("auth.rate_limit.kind", one_of(other, &["memory", "redis"]));
+                None
+            }
+        }
+    }
+}
+
+/// Takes a token that no other judge would recognise and nobody guesses (authentication.md section 1). No message shows it.
+fn judge_bootstrap(text: &str, findings: &mut Findings) -> Option<BearerToken> {
+    let length = text.chars().count();
+    let refused = if length < BOOTSTRAP_LEAST {
+        Some("must have at least 16 characters; `openssl rand -base64 32` makes a good one")
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Some("must be visible ASCII without blanks: nothing else fits into a header")
+    } else if text.starts_with(service_token::PREFIX) {
+        Some("must not begin with tgs_: it would be judged as a service token")
+    } else if text.split('.').count() == 3 {
+        Some("must not consist of three segments with dots between: it would be judged as a JWT")
+    } else {
+        None
+    };
+    if let Some(reason) = refused {
+        findings.refuse(BOOTSTRAP, reason);
+        return None;
+    }
+    if length < BOOTSTRAP_GOOD {
+        findings.warn(BOOTSTRAP, "has under 32 characters; `openssl rand -base64 32` makes a good one");
+    }
+    Some(BearerToken::new(text))
+}
+
+fn parse_scopes(names: &[String]) -> Result<Scopes, String> {
+    names.iter().map(|name| name.parse::<Scope>().map_err(|error| error.to_string())).collect()
+}
+
+fn parse_workspaces(ids: &[String]) -> Result<WorkspaceAccess, String> {
+    if let [all] = ids
+        && all == "*"
+    {
+        return Ok(WorkspaceAccess::All);
+    }
+    let parse = |id: &String| WorkspaceId::parse(id).map_err(|error| format!("{id:?}: a workspace's id {error}"));
+    ids.iter().map(parse).collect::<Result<BTreeSet<_>, _>>().map(WorkspaceAccess::Only)
+}
+
+fn parse_failures(number: i64) -> Result<u32, String> {
+    u32::try_from(number).map_err(|_| format!("must be 0 (not limited) or more, not {number}"))
+}
+
+fn positive(duration: SignedDuration) -> Result<SignedDuration, String> {
+    if duration.is_zero() { Err("must be more than 0 seconds".to_owned()) } else { Ok(duration) }
+}
+
+impl AuthConfig {
+    pub(super) fn entries(&self) -> Vec<(&'static str, Value)> {
+        let names = |scopes: &Scopes| json!(scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>());
+        let workspaces = match &self.anonymous_workspaces {
+            WorkspaceAccess::All => json!(["*"]),
+            WorkspaceAccess::Only(ids) => json!(ids.iter().map(WorkspaceId::as_str).collect::<Vec<_>>()),
+        };
+        let bootstrap = self.bootstrap_service_token.as_ref().map(|_| REDACTED);
+        let mut entries = vec![
+            ("auth.mode", json!(self.mode.map(AuthMode::as_str))),
+            (BOOTSTRAP, json!(bootstrap)),
+            ("auth.bootstrap_token_scopes", json!(self.bootstrap_token_scopes.as_ref().map(names))),
+            ("auth.bootstrap_token_expires_at", json!(self.bootstrap_token_expires_at)),
+            ("auth.allow_insecure_bind", json!(self.allow_insecure_bind)),
+            ("auth.anonymous_scopes", names(&self.anonymous_scopes)),
+            ("auth.anonymous_workspaces", workspaces),
+            ("auth.query_tokens", json!(self.query_tokens)),
+            ("auth.max_service_token_life", json!(self.max_service_token_life.map(show_duration))),
+        ];
+        entries.extend(self.rate_limit.entries());
+        entries
+    }
+}
+
+impl RateLimitConfig {
+    fn entries(&self) -> [(&'static str, Value); 5] {
+        let (kind, url) = match self.kind {
+            RateLimitKind::Memory => ("memory", None),
+            RateLimitKind::Redis(_) => ("redis", Some(REDACTED)),
+        };
+        [
+            ("auth.rate_limit.kind", json!(kind)),
+            ("auth.rate_limit.ip", json!(self.ip)),
+            ("auth.rate_limit.identity", json!(self.identity)),
+            ("auth.rate_limit.interval_seconds", json!(self.interval.as_secs())),
+            ("auth.rate_limit.redis_url", json!(url)),
+        ]
+    }
+}

@@ -1,0 +1,193 @@
+//! The composition root: adapters are named here and in [`config`](crate::config), and nowhere else.
+
+mod first_token;
+mod serve;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use self::serve::{ServeError, serve};
+use crate::{
+    adapters::{
+        auth::{AsValidated, bootstrap::WithBootstrapToken, service_tokens::ServiceTokenValidator},
+        clock::SystemClock,
+        engines::embedded::{AutoCommitEngine, EmbeddedEngine},
+        persistence::memory::MemoryRepository,
+        realtime::in_process::InProcessPublisher,
+        rng::SystemRng,
+    },
+    app::{
+        App,
+        authenticate::{AnonymousAccess, Authenticator, Mode, Scheme},
+        background::Background,
+        commands::Commands,
+        context,
+        core::Core,
+        engines::Engines,
+        signals::{POLL, Signals},
+    },
+    domain::{
+        bearer::BearerToken,
+        engine::EngineName,
+        scope::{Scopes, all_scopes},
+        text::InvalidText,
+        workspace::WorkspaceAccess,
+    },
+    ports::{clock::Clock, publisher::EventFeed, repository::Repository, rng::Rng, token_validator::TokenValidator},
+};
+
+/// A credential that lives in the configuration.
+#[derive(Debug, Clone)]
+pub struct BootstrapToken {
+    /// The token.
+    pub token: BearerToken,
+    /// What it may do, in all workspaces.
+    pub scopes: Scopes,
+    /// From this moment on it is refused.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a gate is made of. [`Parts::in_memory`] has a value for each; replace what you have better.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where everything is kept.
+    pub repository: Arc<dyn Repository>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    /// The embedded engine's name.
+    pub engine: EngineName,
+    /// Whether callers must show who they are.
+    pub mode: Mode,
+    /// A credential to begin with.
+    pub bootstrap: Option<BootstrapToken>,
+    /// What anonymous callers may do in mode `optional`.
+    pub anonymous: AnonymousAccess,
+    /// The longest life that a service token may be given.
+    pub max_token_life: Option<SignedDuration>,
+    /// How long what ended stays readable.
+    pub history_ttl: SignedDuration,
+}
+
+impl Parts {
+    /// A gate that keeps everything in memory and asks nobody who they are, until a credential is given to it.
+    ///
+    /// # Errors
+    /// None in practice: the engine's built-in name is a name.
+    pub fn in_memory() -> Result<Self, InvalidText> {
+        Ok(Self {
+            repository: Arc::new(MemoryRepository::default()),
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            engine: EngineName::parse("embedded")?,
+            mode: Mode::Unset,
+            bootstrap: None,
+            anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
+            max_token_life: None,
+            history_ttl: SignedDuration::from_hours(30 * 24),
+        })
+    }
+
+    /// The same with a bootstrap token that may do everything.
+    #[must_use]
+    pub fn with_bootstrap_token(mut self, token: &str) -> Self {
+        self.bootstrap =
+            Some(BootstrapToken { token: BearerToken::new(token), scopes: all_scopes(), expires_at: None });
+        self
+    }
+}
+
+/// A gate, put together: its use cases, and its own work in the background while it runs.
+#[derive(Debug)]
+pub struct Gate {
+    /// The use cases: what a driving adapter stands on.
+    pub app: Arc<App>,
+    background: Background,
+    tokens: Arc<ServiceTokenValidator>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// How often the uses of tokens are written down.
+const WRITE_USES_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+
+impl Gate {
+    /// Puts a gate together. Nothing runs before [`start`](Self::start).
+    pub fn new(parts: Parts) -> Self {
+        let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl } = parts;
+        let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
+        let publisher = Arc::new(InProcessPublisher::default());
+        let feed: Arc<dyn EventFeed> = publisher.clone();
+
+        let embedded = EmbeddedEngine::new(Arc::clone(&rng));
+        let embedded = AutoCommitEngine::new(embedded, Arc::clone(&repository), Arc::clone(&clock));
+        let engines = Engines::one(engine, Arc::new(embedded));
+        let commands = Commands::new(
+            Arc::clone(&repository),
+            Arc::clone(&clock),
+            rng,
+            Arc::clone(&signals),
+            tasks.clone(),
+            stop.clone(),
+        );
+        let core = Core { commands, engines };
+
+        let tokens = Arc::new(ServiceTokenValidator::new(Arc::clone(&repository), Arc::clone(&clock), signals));
+        let configured = bootstrap.is_some();
+        let validator = with_bootstrap(bootstrap, clock, tokens.clone());
+        let schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
+        let authenticator = Authenticator::new(mode, schemes, anonymous, configured, Arc::clone(&repository));
+
+        let background = Background::new(core.clone(), publisher, Arc::clone(&feed), history_ttl, stop.clone());
+        let app = Arc::new(App::new(repository, core, authenticator, feed, max_token_life));
+        Self { app, background, tokens, tasks, stop }
+    }
+
+    /// Begins the gate's own work: numbering and publishing events, firing timers, forgetting what is old.
+    pub fn start(&self) {
+        self.background.start();
+        let (tokens, stop) = (Arc::clone(&self.tokens), self.stop.clone());
+        drop(context::spawn(&self.tasks, async move {
+            while stop.run_until_cancelled(tokio::time::sleep(WRITE_USES_EVERY)).await.is_some() {
+                write_uses(&tokens).await;
+            }
+            write_uses(&tokens).await;
+        }));
+    }
+
+    /// Says when the gate is stopping: open streams and waits end with it.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Ends the gate's own work, and waits for the commands under way, at most so long.
+    pub async fn stop(&self, grace: std::time::Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(grace.max(POLL), self.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.tasks.len(), "shutdown_grace is over; what has not committed is abandoned");
+        }
+    }
+}
+
+async fn write_uses(tokens: &ServiceTokenValidator) {
+    if let Err(error) = tokens.write_uses().await {
+        tracing::warn!(error = %error, "uses of service tokens could not be written down; trying again");
+    }
+}
+
+fn with_bootstrap(
+    bootstrap: Option<BootstrapToken>,
+    clock: Arc<dyn Clock>,
+    others: Arc<dyn TokenValidator>,
+) -> Arc<dyn TokenValidator> {
+    match bootstrap {
+        Some(BootstrapToken { token, scopes, expires_at }) => {
+            Arc::new(WithBootstrapToken::new(&token, scopes, expires_at, clock, others))
+        }
+        None => others,
+    }
+}

@@ -12,7 +12,7 @@ use poem::Request;
 use tokio::time::Instant;
 
 use super::{codes, operations::Operation, problem::Problem};
-use crate::domain::identity::Identity;
+use crate::{app::authenticate::Credential, domain::identity::Identity};
 
 /// A request on its way to its operation.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Call {
     pub(super) query: Vec<(String, String)>,
     /// Who asks: `None` where the operation is open.
     pub(super) identity: Option<Arc<Identity>>,
+    /// What they showed, where the answer lives longer than the judgement.
+    pub(super) credential: Option<Credential>,
     /// Until when the answer must begin.
     pub(super) deadline: Deadline,
     /// How large its body may be.

@@ -30,7 +30,9 @@ pub(super) fn definitions(roots: &str) -> String {
 fn expand(line: &str) -> String {
     let line = match line.trim().strip_prefix('@') {
         Some(flow) => sequence_flow(flow),
-        None => line.replace("<job ", r#"<:serviceTask camunda:type="external" camunda:topic="t" "#),
+        None => line
+            .replace("<job ", r#"<:serviceTask camunda:type="external" camunda:topic="t" "#)
+            .replace("</job>", "</:serviceTask>"),
     };
     line.replace("<:", "<bpmn:").replace("</:", "</bpmn:") + "\n"
 }

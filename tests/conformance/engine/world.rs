@@ -10,15 +10,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tidegate::{
-    adapters::{
-        clock::ManualClock,
-        engines::embedded::{AutoCommitEngine, EmbeddedEngine},
-        persistence::memory::MemoryRepository,
-        rng::SequenceRng,
-    },
     domain::{
         deployment::Resource,
         engine::NativeId,
@@ -26,16 +20,11 @@ use tidegate::{
         ids::DeploymentId,
         json::JsonObject,
         text::{Key, Name},
-        workspace::{Workspace, WorkspaceAccess, WorkspaceId},
+        workspace::{WorkspaceAccess, WorkspaceId},
     },
-    ports::{
-        clock::Clock,
-        engine::{
-            Activate, ActivatedJob, Capabilities, Correlate, Deploy, DeployedDefinition, Engine, EngineError, Incident,
-            Instance, JobClaim, JobFailure, Start, TaskQuery, UserTask,
-        },
-        local_engine::EngineCommand,
-        repository::Repository,
+    ports::engine::{
+        Activate, ActivatedJob, Capabilities, Correlate, Deploy, DeployedDefinition, Engine, EngineError, Incident,
+        Instance, JobClaim, JobFailure, Start, TaskQuery, UserTask,
     },
 };
 use uuid::Uuid;
@@ -49,6 +38,9 @@ pub(super) const OTHER: &str = "other";
 pub(super) trait Time: fmt::Debug + Send + Sync {
     /// Returns when this much time has passed and everything that it brought is done.
     async fn pass(&self, by: SignedDuration);
+
+    /// Whether it passes in one leap, as in a downtime: what comes due on the way is done at its end only.
+    fn leaps(&self) -> bool;
 }
 
 /// An engine under test.
@@ -70,6 +62,10 @@ impl World {
 
     pub(super) async fn pass(&self, by: SignedDuration) {
         self.time.pass(by).await;
+    }
+
+    pub(super) fn leaps(&self) -> bool {
+        self.time.leaps()
     }
 
     /// Puts files on the engine, by name.
@@ -239,65 +235,4 @@ pub(super) fn paid() -> Correlate {
         variables: JsonObject::new(),
         time_to_live: None,
     }
-}
-
-/// The embedded engine over a repository.
-#[derive(Debug)]
-struct Embedded {
-    engine: Arc<AutoCommitEngine>,
-    repository: Arc<dyn Repository>,
-    clock: Arc<ManualClock>,
-}
-
-#[async_trait]
-impl Time for Embedded {
-    async fn pass(&self, by: SignedDuration) {
-        self.clock.advance(by);
-        // Whatever is due is done, and may bring more.
-        for _ in 0..1_000 {
-            let due = self.due().await;
-            if due.is_empty() {
-                return;
-            }
-            for command in due {
-                self.apply(command).await;
-            }
-        }
-        panic!("what is due has no end");
-    }
-}
-
-impl Embedded {
-    async fn due(&self) -> Vec<EngineCommand> {
-        use tidegate::ports::engine::ProcessEngine as _;
-        let mut view = self.repository.view().await.unwrap();
-        self.engine.local().unwrap().due(&mut *view, self.clock.now(), 100).await.unwrap()
-    }
-
-    async fn apply(&self, command: EngineCommand) {
-        use tidegate::ports::engine::ProcessEngine as _;
-        let mut uow = self.repository.begin().await.unwrap();
-        self.engine.local().unwrap().apply(&mut *uow, command, self.clock.now()).await.unwrap();
-        uow.commit().await.unwrap();
-    }
-}
-
-/// The embedded engine in memory.
-pub(super) async fn embedded_on_memory() -> World {
-    embedded(Arc::new(MemoryRepository::default())).await
-}
-
-async fn embedded(repository: Arc<dyn Repository>) -> World {
-    let start: Timestamp = "2026-01-31T10:00:00Z".parse().unwrap();
-    let clock = Arc::new(ManualClock::at(start));
-    let mut uow = repository.begin().await.unwrap();
-    for id in [DEMO, OTHER] {
-        let workspace = Workspace { id: workspace(id), name: Name::parse(id).unwrap(), created_at: start };
-        uow.workspaces().insert(&workspace).await.unwrap();
-    }
-    uow.commit().await.unwrap();
-    let engine = EmbeddedEngine::new(Arc::new(SequenceRng::default()));
-    let engine = Arc::new(AutoCommitEngine::new(engine, Arc::clone(&repository), Arc::clone(&clock) as Arc<dyn Clock>));
-    let time = Embedded { engine: Arc::clone(&engine), repository, clock };
-    World::new(engine, Box::new(time))
 }

@@ -4,8 +4,12 @@ use std::{error::Error, io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
 use tidegate::{
-    adapters::cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
-    config::{self, Argument, Loaded, LogFormat, Sources, TelemetryConfig},
+    adapters::{
+        cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        http,
+    },
+    config::{self, Argument, LogFormat, Sources, TelemetryConfig},
+    wiring,
 };
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
@@ -17,7 +21,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Serve(options) => serve(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
-        Command::Openapi => print(""),
+        Command::Openapi => print(http::Document::generate().yaml()),
         _ => call(cli, sources),
     }
 }
@@ -36,12 +40,8 @@ fn serve(sources: &Sources) -> ExitCode {
         .enable_all()
         .build()
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(serve_gate(loaded)));
+        .and_then(|runtime| Ok(runtime.block_on(wiring::serve(loaded.config))?));
     served.map_or_else(|error: Box<dyn Error>| failed(&*error, exit::FAILED), |()| ExitCode::SUCCESS)
-}
-
-async fn serve_gate(_: Loaded) -> Result<(), Box<dyn Error>> {
-    Ok(())
 }
 
 fn start_logging(config: &TelemetryConfig) {

@@ -11,14 +11,12 @@ use std::{
 use poem::Request;
 use tokio::time::Instant;
 
-use super::{codes, operations::Operation, problem::Problem};
+use super::{codes, problem::Problem};
 use crate::{app::authenticate::Credential, domain::identity::Identity};
 
 /// A request on its way to its operation.
 #[derive(Debug)]
 pub(super) struct Call {
-    /// What it asks for.
-    pub(super) operation: &'static Operation,
     /// The parameters of its path, in their order; `None` for one whose percent-encoding is broken.
     pub(super) parameters: [Option<String>; 2],
     /// Its query, decoded: known names only, each once.

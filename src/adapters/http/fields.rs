@@ -237,11 +237,6 @@ impl FromJson for bool {
 pub(super) struct Within<const LEAST: i64, const MOST: i64>(i64);
 
 impl<const LEAST: i64, const MOST: i64> Within<LEAST, MOST> {
-    /// The number.
-    pub(super) fn get(self) -> i64 {
-        self.0
-    }
-
     /// The number, where the range lies within 32 bits without a sign.
     pub(super) fn as_u32(self) -> u32 {
         u32::try_from(self.0).unwrap_or(0)
@@ -541,7 +536,7 @@ mod tests {
     fn a_body_becomes_values_of_the_domain() {
         let thing = read(json!({"id": "Demo", "maxThings": 3, "owner": null, "marks": ["jobs:work"]})).unwrap();
         assert_eq!(thing.id.as_str(), "demo");
-        assert_eq!(thing.max.map(Within::get), Some(3));
+        assert_eq!(thing.max.map(Within::as_u32), Some(3));
         assert!(thing.owner.is_none() && thing.marks.is_some_and(|marks| marks.0.contains(&Scope::JobsWork)));
     }
 

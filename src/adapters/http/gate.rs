@@ -184,7 +184,6 @@ impl Gate {
             Some(credential) => Some(self.admitted(credential, entry, operation).await?),
         };
         let call = Call {
-            operation,
             parameters: parameters.decoded(),
             query: known_pairs(pairs, operation, &route.query)?,
             identity: caller.as_ref().map(|caller| Arc::clone(&caller.identity)),

@@ -121,7 +121,7 @@ type Apis = (
 pub fn routes(
     app: Arc<App>,
     settings: Settings,
-    stopping: CancellationToken,
+    stopping: &CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<> {
     let app_of = || Arc::clone(&app);
     let apis: Apis = (
@@ -131,7 +131,7 @@ pub fn routes(
         WorkspacesApi { app: app_of() },
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
-        EventsApi { app: app_of(), stopping },
+        EventsApi { app: app_of(), stopping: stopping.clone() },
         DeploymentsApi { app: app_of() },
         ProcessesApi { app: app_of() },
         UserTasksApi { app: app_of() },

@@ -10,4 +10,6 @@ mod architecture;
 mod cli;
 mod config;
 mod conformance;
+mod crash;
+mod readme;
 mod support;

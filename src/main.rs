@@ -4,7 +4,10 @@ use std::{error::Error, io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
 use tidegate::{
-    adapters::cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+    adapters::{
+        cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        http::Document,
+    },
     config::{self, Argument, Loaded, LogFormat, Sources, TelemetryConfig},
 };
 use tokio::runtime;
@@ -17,7 +20,10 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Serve(options) => serve(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
-        Command::Openapi => print(""),
+        Command::Openapi => {
+            let document = Document::generate();
+            print(if json { document.json() } else { document.yaml() })
+        }
         _ => call(cli, sources),
     }
 }

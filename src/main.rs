@@ -8,7 +8,8 @@ use tidegate::{
         cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
         http::Document,
     },
-    config::{self, Argument, Loaded, LogFormat, Sources, TelemetryConfig},
+    config::{self, Argument, LogFormat, Sources, TelemetryConfig},
+    wiring,
 };
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
@@ -42,12 +43,8 @@ fn serve(sources: &Sources) -> ExitCode {
         .enable_all()
         .build()
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(serve_gate(loaded)));
+        .and_then(|runtime| Ok(runtime.block_on(wiring::serve(loaded.config))?));
     served.map_or_else(|error: Box<dyn Error>| failed(&*error, exit::FAILED), |()| ExitCode::SUCCESS)
-}
-
-async fn serve_gate(_: Loaded) -> Result<(), Box<dyn Error>> {
-    Ok(())
 }
 
 fn start_logging(config: &TelemetryConfig) {

@@ -94,7 +94,8 @@ impl Parts {
     /// The same with a bootstrap token that may do everything.
     #[must_use]
     pub fn with_bootstrap_token(mut self, token: &str) -> Self {
-        self.bootstrap = Some(BootstrapToken { token: BearerToken::new(token), scopes: all_scopes(), expires_at: None });
+        self.bootstrap =
+            Some(BootstrapToken { token: BearerToken::new(token), scopes: all_scopes(), expires_at: None });
         self
     }
 }
@@ -140,8 +141,7 @@ impl Gate {
         let schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
         let authenticator = Authenticator::new(mode, schemes, anonymous, configured, Arc::clone(&repository));
 
-        let background =
-            Background::new(core.clone(), publisher, Arc::clone(&feed), history_ttl, stop.clone());
+        let background = Background::new(core.clone(), publisher, Arc::clone(&feed), history_ttl, stop.clone());
         let app = Arc::new(App::new(repository, core, authenticator, feed, max_token_life));
         Self { app, background, tokens, tasks, stop }
     }

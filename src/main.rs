@@ -1,6 +1,10 @@
 //! The `tidegate` command.
 
-use std::{error::Error, io::Write as _, process::ExitCode};
+use std::{
+    error::Error,
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 use tidegate::{
@@ -48,7 +52,10 @@ fn serve(sources: &Sources) -> ExitCode {
 }
 
 fn start_logging(config: &TelemetryConfig) {
-    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&config.log_level)).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&config.log_level))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -10,7 +10,7 @@ use clap::Parser as _;
 use tidegate::{
     adapters::{
         cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
-        http,
+        http::Document,
     },
     config::{self, Argument, LogFormat, Sources, TelemetryConfig},
     wiring,
@@ -25,7 +25,10 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Serve(options) => serve(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
-        Command::Openapi => print(http::Document::generate().yaml()),
+        Command::Openapi => {
+            let document = Document::generate();
+            print(if json { document.json() } else { document.yaml() })
+        }
         _ => call(cli, sources),
     }
 }

@@ -1,12 +1,16 @@
 //! The `tidegate` command.
 
-use std::{error::Error, io::Write as _, process::ExitCode};
+use std::{
+    error::Error,
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 use tidegate::{
     adapters::{
         cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
-        http,
+        http::Document,
     },
     config::{self, Argument, LogFormat, Sources, TelemetryConfig},
     wiring,
@@ -21,7 +25,10 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Serve(options) => serve(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
-        Command::Openapi => print(http::Document::generate().yaml()),
+        Command::Openapi => {
+            let document = Document::generate();
+            print(if json { document.json() } else { document.yaml() })
+        }
         _ => call(cli, sources),
     }
 }
@@ -45,7 +52,10 @@ fn serve(sources: &Sources) -> ExitCode {
 }
 
 fn start_logging(config: &TelemetryConfig) {
-    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&config.log_level)).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&config.log_level))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

@@ -115,7 +115,7 @@ fn a_token_follows_no_redirect_and_shows_in_no_message() {
     assert_eq!(ran.code, 1);
     assert_eq!(gate.requests().len(), 1);
     assert!(gate.requests()[0].contains(&format!("Bearer {TOKEN}")));
-    assert_eq!(elsewhere.requests(), [] as [String; 0]);
+    assert!(elsewhere.requests().is_empty());
     assert!(!ran.stderr.contains(TOKEN));
 }
 

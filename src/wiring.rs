@@ -120,7 +120,7 @@ impl Gate {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
-        let feed: Arc<dyn EventFeed> = Arc::clone(&publisher) as _;
+        let feed: Arc<dyn EventFeed> = publisher.clone();
 
         let embedded = EmbeddedEngine::new(Arc::clone(&rng));
         let embedded = AutoCommitEngine::new(embedded, Arc::clone(&repository), Arc::clone(&clock));
@@ -137,7 +137,7 @@ impl Gate {
 
         let tokens = Arc::new(ServiceTokenValidator::new(Arc::clone(&repository), Arc::clone(&clock), signals));
         let configured = bootstrap.is_some();
-        let validator = with_bootstrap(bootstrap, clock, Arc::clone(&tokens) as _);
+        let validator = with_bootstrap(bootstrap, clock, tokens.clone());
         let schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
         let authenticator = Authenticator::new(mode, schemes, anonymous, configured, Arc::clone(&repository));
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::Map;
-use super::expression::{EvaluationError, Expression};
+use super::expression::{Budget, EvaluationError, Expression};
 use super::timer::{Schedule, TimerDefinition};
 
 /// An executable process of a BPMN file.
@@ -100,7 +100,7 @@ impl Process {
                 _ => None,
             })
             .map(|(element, timer)| {
-                let schedule = timer.schedule(&nothing, now)?;
+                let schedule = timer.schedule(&nothing, now, &Budget::default())?;
                 Ok(TimerStart { element_id: element.id.clone(), schedule })
             })
             .collect()

@@ -8,7 +8,7 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::expression::{EvaluationError, Expression, Scope};
+use super::expression::{Budget, EvaluationError, Expression, Scope};
 
 /// When a timer fires: first due and what repeats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,9 +82,14 @@ impl TimerDefinition {
         }
     }
 
-    pub(super) fn schedule(&self, scope: &dyn Scope, now: Timestamp) -> Result<Schedule, EvaluationError> {
+    pub(super) fn schedule(
+        &self,
+        scope: &dyn Scope,
+        now: Timestamp,
+        budget: &Budget,
+    ) -> Result<Schedule, EvaluationError> {
         let source = self.text.source();
-        let parsed = match self.text.evaluate(scope, now)? {
+        let parsed = match self.text.evaluate(scope, now, budget)? {
             Value::String(text) => parse(self.kind, &text, now),
             Value::Null => Err(format!("gives nothing, but a timer needs a {} as text", self.kind)),
             _ => Err(format!("a timer needs a {} as text", self.kind)),

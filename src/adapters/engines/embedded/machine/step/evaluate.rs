@@ -38,19 +38,13 @@ impl Run<'_> {
         expression: &Expression,
         names: &Names<'_>,
     ) -> Result<Value, Failure> {
-        self.note_evaluation(expression);
-        expression.evaluate(names, self.now).map_err(|error| Failure::evaluation(&element.id, &error))
+        expression.evaluate(names, self.now, &self.budget).map_err(|error| Failure::evaluation(&element.id, &error))
     }
 
     pub(super) fn condition(&self, key: u64, element: &Element, condition: &Expression) -> Result<bool, Failure> {
-        self.note_evaluation(condition);
-        condition.condition(&self.names(key), self.now).map_err(|error| Failure::evaluation(&element.id, &error))
-    }
-
-    pub(super) fn note_evaluation(&self, expression: &Expression) {
-        if !expression.is_literal() {
-            self.evaluated.set(self.evaluated.get().saturating_add(1));
-        }
+        condition
+            .condition(&self.names(key), self.now, &self.budget)
+            .map_err(|error| Failure::evaluation(&element.id, &error))
     }
 
     /// A short text; nothing where the value is null or empty.

@@ -26,9 +26,10 @@ use super::state::InstanceState;
 /// How many elements a step enters before it lets others have their turn.
 pub const STEP_BOUND: u32 = 1_000;
 
-/// How many expressions a step evaluates before it lets others have their turn. Each is bounded by itself, but the worst
-/// take some milliseconds.
-pub const EVALUATION_BOUND: u32 = 500;
+/// What the expressions of a step may cost together, in the evaluator's steps: some tens of milliseconds at the worst. An
+/// element is entered while half of it is left, so that one expression always has its full measure; what one element's
+/// expressions take beyond that is an incident.
+pub const BUDGET: usize = 200_000;
 
 /// How many elements an instance enters without coming to rest before it counts as running in circles.
 pub const REST_BOUND: u32 = 100_000;
@@ -41,8 +42,8 @@ pub const MAX_TOKENS: usize = 10_000;
 ///
 /// # Contract
 /// - The same process, state, command and time always give the same state and the same changes.
-/// - The step goes on until every token waits, until [`STEP_BOUND`] elements were entered or [`EVALUATION_BOUND`]
-///   expressions evaluated ([`Change::Continue`] is then the last change), or until the instance has ended.
+/// - The step goes on until every token waits, until [`STEP_BOUND`] elements were entered or half of [`BUDGET`]
+///   is spent ([`Change::Continue`] is then the last change), or until the instance has ended.
 /// - What fails while it runs is an incident in the changes, not an error.
 /// - Changes come in the order in which they happened. A thing that is over is told once: by `…Completed`, `…Fired`,
 ///   `…ErrorThrown`, `…Cancelled` or `…Closed`.

@@ -1,14 +1,14 @@
 //! The work of a step: a queue of tokens on their way, so that no recursion grows with the run.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
+use super::super::expression::Budget;
 use super::super::model::{Element, Process};
 use super::super::state::{Active, InstanceState, Pending, Stage};
 use super::incidents::Failure;
-use super::{Change, EVALUATION_BOUND, STEP_BOUND};
+use super::{BUDGET, Change, STEP_BOUND};
 
 /// A step under way.
 pub(super) struct Run<'a> {
@@ -19,8 +19,8 @@ pub(super) struct Run<'a> {
     pub(super) queue: VecDeque<Work>,
     /// Elements entered in this step.
     pub(super) entered: u32,
-    /// Expressions evaluated in this step.
-    pub(super) evaluated: Cell<u32>,
+    /// What the expressions of this step may still cost.
+    pub(super) budget: Budget,
 }
 
 /// What is left to do.
@@ -41,7 +41,7 @@ impl<'a> Run<'a> {
                 queue.push_back(Work::Enter { element, scope: pending.scope, via });
             }
         }
-        Self { process, state, now, changes: Vec::with_capacity(4), queue, entered: 0, evaluated: Cell::new(0) }
+        Self { process, state, now, changes: Vec::with_capacity(4), queue, entered: 0, budget: Budget::new(BUDGET) }
     }
 
     /// Works until every token waits or the bound of a step is reached.
@@ -69,7 +69,7 @@ impl<'a> Run<'a> {
     }
 
     fn has_time(&self) -> bool {
-        self.entered < STEP_BOUND && self.evaluated.get() < EVALUATION_BOUND
+        self.entered < STEP_BOUND && self.budget.left() > BUDGET / 2
     }
 
     fn put_off(&mut self, element: usize, scope: u64, via: Option<usize>) {

@@ -66,8 +66,7 @@ impl<'a> Run<'a> {
     fn plan<'e>(&self, key: u64, element: &'e Element, trigger: &Trigger) -> Result<Planned<'e>, Failure> {
         let event = match trigger {
             Trigger::Timer(timer) => {
-                self.note_evaluation(&timer.text);
-                let schedule = timer.schedule(&self.names(key), self.now);
+                let schedule = timer.schedule(&self.names(key), self.now, &self.budget);
                 PlannedEvent::Timer(schedule.map_err(|error| Failure::evaluation(&element.id, &error))?)
             }
             Trigger::Message { name, correlation_key } => {

@@ -173,6 +173,23 @@ fn many_expressions_make_a_step_shorter() {
 }
 
 #[test]
+fn the_expressions_of_an_element_share_what_one_step_may_cost() {
+    // Each alone is well within its measure, all of them are not.
+    let costly = "=count(for i in 1..20000 return i)";
+    let outputs: Vec<_> = (0..50).map(|i| format!(r#"<zeebe:output source="{costly}" target="n{i}"/>"#)).collect();
+    let body = |outputs: &[String]| {
+        let outputs = outputs.concat();
+        format!(
+            "<:startEvent id=\"start\"/><:task id=\"t\"><:extensionElements><zeebe:ioMapping>{outputs}</zeebe:ioMapping></:extensionElements></:task>\n@start -> t"
+        )
+    };
+    let mut play = Play::of(&body(&outputs[..1]));
+    assert_eq!(short(&play.start(json!({}))), ["completed"]);
+    let mut play = Play::of(&body(&outputs));
+    assert_eq!(short(&play.start(json!({}))), ["incident t expression_error"]);
+}
+
+#[test]
 fn an_element_with_too_many_expressions_is_refused() {
     let flows: Vec<_> = (0..300).map(|i| format!("<:task id=\"t{i}\"/>\n@x -> t{i}: ${{n > {i}}}\n")).collect();
     let errors =

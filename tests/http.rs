@@ -1,4 +1,6 @@
 //! The rules of the HTTP surface (DESIGN section 6), from outside.
 
+mod answers;
+mod bodies;
 mod credentials;
 mod document;

@@ -277,3 +277,20 @@ pub(super) enum Source {
     /// An empty parameter.
     Null,
 }
+
+impl Element {
+    /// How many values its mappings compute.
+    pub(super) fn mapped_values(&self) -> usize {
+        self.inputs.iter().chain(&self.outputs).map(|mapping| mapping.source.values()).sum()
+    }
+}
+
+impl Source {
+    fn values(&self) -> usize {
+        match self {
+            Self::Expression(_) | Self::Null => 1,
+            Self::List(items) => items.iter().map(Self::values).sum(),
+            Self::Map(entries) => entries.iter().map(|(_, value)| value.values()).sum(),
+        }
+    }
+}

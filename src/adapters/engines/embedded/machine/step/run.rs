@@ -1,5 +1,6 @@
 //! The work of a step: a queue of tokens on their way, so that no recursion grows with the run.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use super::super::model::{Element, Process};
 use super::super::state::{Active, InstanceState, Pending, Stage};
 use super::incidents::Failure;
-use super::{Change, STEP_BOUND};
+use super::{Change, EVALUATION_BOUND, STEP_BOUND};
 
 /// A step under way.
 pub(super) struct Run<'a> {
@@ -18,6 +19,8 @@ pub(super) struct Run<'a> {
     pub(super) queue: VecDeque<Work>,
     /// Elements entered in this step.
     pub(super) entered: u32,
+    /// Expressions evaluated in this step.
+    pub(super) evaluated: Cell<u32>,
 }
 
 /// What is left to do.
@@ -38,7 +41,7 @@ impl<'a> Run<'a> {
                 queue.push_back(Work::Enter { element, scope: pending.scope, via });
             }
         }
-        Self { process, state, now, changes: Vec::with_capacity(4), queue, entered: 0 }
+        Self { process, state, now, changes: Vec::with_capacity(4), queue, entered: 0, evaluated: Cell::new(0) }
     }
 
     /// Works until every token waits or the bound of a step is reached.
@@ -46,7 +49,7 @@ impl<'a> Run<'a> {
         while let Some(work) = self.queue.pop_front() {
             match work {
                 Work::Leave { key } => self.leave_scope(key),
-                Work::Enter { element, scope, via } if self.entered < STEP_BOUND => {
+                Work::Enter { element, scope, via } if self.has_time() => {
                     self.entered = self.entered.saturating_add(1);
                     self.enter(element, scope, via);
                 }
@@ -63,6 +66,10 @@ impl<'a> Run<'a> {
             self.changes.push(Change::Continue);
         }
         self.changes
+    }
+
+    fn has_time(&self) -> bool {
+        self.entered < STEP_BOUND && self.evaluated.get() < EVALUATION_BOUND
     }
 
     fn put_off(&mut self, element: usize, scope: u64, via: Option<usize>) {

@@ -125,6 +125,6 @@ async fn at_once<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Outp
 
 /// That something is there already.
 fn assert_conflict<T: Debug>(outcome: Result<T, RepositoryError>) {
-    let conflict = matches!(outcome, Err(RepositoryError::Conflict));
-    assert!(conflict, "{outcome:?}");
+    let error = outcome.expect_err("it is taken");
+    assert!(matches!(error, RepositoryError::Conflict), "{error:?}");
 }

@@ -117,7 +117,7 @@ impl<'a, T: FromPath> ApiExtractor<'a> for Path<T> {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, options: ExtractParamOptions<()>) -> Result<Self> {
-        let place = if options.name == "param0" { 0 } else { 1 };
+        let place = usize::from(options.name != "param0");
         let text = Call::of(request)?.parameters.get(place).and_then(Option::as_deref);
         let read = text.filter(|text| !text.contains('\0')).and_then(T::read_path);
         Ok(Self(read.ok_or_else(|| Problem::plain(T::NOT_FOUND))?))
@@ -229,9 +229,5 @@ macro_rules! path_keys {
 
 path_keys! {
     /// The key of a process, or the name of a message that starts one.
-    ProcessKeyParam: PROCESS_NOT_FOUND;
+    ProcessName: PROCESS_NOT_FOUND;
 }
-
-/// The name of a message or a signal: made up by the sender, so a bad one is 422.
-#[derive(Debug)]
-pub(super) struct MessageName(pub(super) Key);

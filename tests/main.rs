@@ -13,4 +13,5 @@ mod conformance;
 mod crash;
 mod http;
 mod readme;
+mod replicas;
 mod support;

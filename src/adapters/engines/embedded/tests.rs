@@ -1,16 +1,17 @@
 //! What callers of the local engine rely on beyond the engine ports: the changes and their order, what is due, what is broken.
 
-use std::{
-    collections::BTreeSet,
-    sync::atomic::{AtomicU32, Ordering},
-};
+mod auto_commit;
+mod broken;
+mod time;
+
+use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    adapters::{clock::ManualClock, persistence::memory::MemoryRepository, rng::SequenceRng},
+    adapters::{persistence::memory::MemoryRepository, rng::SequenceRng},
     domain::{
         deployment::Resource,
         engine::NativeId,
@@ -20,10 +21,10 @@ use crate::{
         workspace::{WorkspaceAccess, WorkspaceId},
     },
     ports::{
-        engine::{Activate, ActivatedJob, Broadcast, Deploy, JobClaim, JobFailure, ProcessEngine as _, Start},
-        engine_store::{Due, InstanceRow, instance_uuid},
+        engine::{Activate, ActivatedJob, Broadcast, Deploy, JobClaim, JobFailure, Start},
+        engine_store::{InstanceRow, instance_uuid},
         local_engine::{InstanceChange, InstanceStarted},
-        repository::{Repository, RepositoryError},
+        repository::Repository as _,
         rng::RngExt as _,
     },
 };
@@ -236,78 +237,6 @@ async fn a_cancelled_instance_tells_what_went_with_it() {
 }
 
 #[tokio::test]
-async fn what_is_due_is_done_once() {
-    let mut world = World::new();
-    world.deploy(&waits()).await;
-    world.start("p", json!({})).await;
-    assert_eq!(world.due().await, []);
-    world.now += SignedDuration::from_secs(10);
-    let due = world.due().await;
-    assert_eq!(due.len(), 1);
-    assert_eq!(tell(&world.apply(due[0].clone()).await), ["timer wait"]);
-    // Another replica read the same before.
-    assert_eq!(world.apply(due[0].clone()).await, []);
-    assert_eq!(world.due().await, []);
-}
-
-#[tokio::test]
-async fn a_start_timer_names_itself_and_keeps_its_rhythm() {
-    let mut world = World::new();
-    world.deploy(&every_ten_seconds()).await;
-    world.now += SignedDuration::from_secs(34);
-    let due = world.due().await;
-    assert_eq!(tell(&world.apply(due[0].clone()).await), ["started p Some(\"tick\")", "task ask"]);
-    assert_eq!(world.apply(due[0].clone()).await, []);
-    world.now += SignedDuration::from_secs(5);
-    assert_eq!(world.due().await, []);
-    world.now += SignedDuration::from_secs(1);
-    assert_eq!(world.due().await.len(), 1);
-}
-
-#[tokio::test]
-async fn disarmed_starts_rest_until_they_are_armed() {
-    let mut world = World::new();
-    world.deploy(&every_ten_seconds()).await;
-    let (workspace, process_key) = (demo(), key("p"));
-    world.apply(EngineCommand::Disarm { workspace: workspace.clone(), process_key: process_key.clone() }).await;
-    world.now += SignedDuration::from_secs(20);
-    assert_eq!(world.due().await, []);
-    world.apply(EngineCommand::Arm { workspace: workspace.clone(), process_key }).await;
-    assert_eq!(world.due().await, []);
-    world.now += SignedDuration::from_secs(10);
-    assert_eq!(world.due().await.len(), 1);
-    let unknown = EngineCommand::Disarm { workspace, process_key: key("nosuch") };
-    assert_eq!(world.apply(unknown).await, []);
-}
-
-#[tokio::test]
-async fn a_broken_document_stops_its_own_instance_only() {
-    let mut world = World::new();
-    world.deploy(&waits()).await;
-    let (broken, _) = world.start("p", json!({})).await;
-    let (sound, _) = world.start("p", json!({})).await;
-    world.spoil(&broken).await;
-
-    let jobs = world.jobs("t").await;
-    assert_eq!(jobs.iter().map(|job| &job.instance).collect::<Vec<_>>(), [&sound]);
-    let cancelled = world.try_apply(EngineCommand::Cancel { instance: broken.clone() }).await;
-    assert!(matches!(cancelled, Err(EngineError::Repository(_))), "{cancelled:?}");
-    let signal = Broadcast { within: only_demo(), name: key("Stop"), variables: JsonObject::new() };
-    assert_eq!(tell(&world.apply(EngineCommand::Broadcast(signal)).await), ["message Stop stop"]);
-
-    // Its timer does not stand before all others for ever.
-    world.now += SignedDuration::from_secs(10);
-    let mut told = Vec::new();
-    for due in world.due().await {
-        told.extend(tell(&world.apply(due).await));
-    }
-    assert_eq!(told, ["timer wait"]);
-    assert_eq!(world.due().await, []);
-    world.now += SignedDuration::from_mins(10);
-    assert!(matches!(world.due().await[..], [EngineCommand::Due(Due::Timer(_))]));
-}
-
-#[tokio::test]
 async fn released_jobs_are_offered_at_once() {
     let world = World::new();
     world.deploy(&waits()).await;
@@ -327,60 +256,21 @@ async fn released_jobs_are_offered_at_once() {
 }
 
 #[tokio::test]
-async fn ended_instances_are_forgotten_in_time() {
-    let mut world = World::new();
-    world.deploy(&waits()).await;
-    let (ended, _) = world.start("p", json!({})).await;
-    let (running, _) = world.start("p", json!({})).await;
-    world.apply(EngineCommand::Cancel { instance: ended.clone() }).await;
-    let ended_at = world.row(&ended).await.ended_at.unwrap();
-    world.now += SignedDuration::from_hours(1);
-    for (before, swept) in [(ended_at, 0), (world.now, 1), (world.now, 0)] {
-        let mut uow = world.repository.begin().await.unwrap();
-        assert_eq!(world.engine.sweep(&mut *uow, before, 10).await.unwrap(), swept);
-        uow.commit().await.unwrap();
-    }
-    let gone = world.try_apply(EngineCommand::Cancel { instance: ended }).await;
-    assert!(matches!(gone, Err(EngineError::UnknownInstance)), "{gone:?}");
-    world.apply(EngineCommand::Cancel { instance: running }).await;
-}
-
-/// A store in which other transactions are in the way at first.
-#[derive(Debug)]
-struct Crowded {
-    repository: MemoryRepository,
-    in_the_way: AtomicU32,
-}
-
-#[async_trait]
-impl Repository for Crowded {
-    async fn begin(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError> {
-        let others = self.in_the_way.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |others| others.checked_sub(1));
-        if others.is_ok() { Err(RepositoryError::Serialization) } else { self.repository.begin().await }
-    }
-
-    async fn view(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError> {
-        self.repository.view().await
-    }
-
-    async fn ping(&self) -> Result<(), RepositoryError> {
-        self.repository.ping().await
-    }
-}
-
-#[tokio::test]
-async fn a_command_is_run_again_when_others_are_in_the_way() {
-    for (others, goes_well) in [(0, true), (2, true), (3, false)] {
-        let world = World::new();
-        world.deploy(&waits()).await;
-        let repository = Crowded { repository: world.repository.clone(), in_the_way: AtomicU32::new(others) };
-        let clock = Arc::new(ManualClock::at(world.now));
-        let engine = AutoCommitEngine::new(world.engine, Arc::new(repository), clock);
-        let start =
-            Start { workspace: demo(), process_key: key("p"), business_key: None, variables: JsonObject::new() };
-        let started = engine.start(start).await;
-        assert_eq!(started.is_ok(), goes_well, "{started:?}");
-        let in_the_way = matches!(started, Err(EngineError::Repository(RepositoryError::Serialization)));
-        assert_eq!(in_the_way, !goes_well);
+async fn a_deployment_brings_a_bounded_number_of_processes() {
+    let world = World::new();
+    for (count, accepted) in [(100, true), (101, false)] {
+        let processes: String = (0..count)
+            .map(|number| {
+                format!(r#"<process id="p{number}" isExecutable="true"><startEvent id="s{number}"/></process>"#)
+            })
+            .collect();
+        let content =
+            format!(r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL">{processes}</definitions>"#);
+        let resource = Resource { name: Name::parse("file.bpmn").unwrap(), content };
+        let deployment = DeploymentId::new(world.engine.rng.uuid_v7(world.now));
+        let deploy = Deploy { deployment, workspace: demo(), resources: vec![resource] };
+        let outcome = world.try_apply(EngineCommand::Deploy(deploy)).await;
+        assert_eq!(outcome.is_ok(), accepted);
+        assert!(accepted || matches!(outcome, Err(EngineError::Rejected(_))));
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         http::{self, Settings},
         persistence::{
             memory::MemoryRepository,
-            sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, InvalidDatabaseUrl, SeaOrmRepository},
+            sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
         },
         rng::SystemRng,
     },
@@ -31,9 +31,6 @@ use crate::{
 /// Why the gate does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// `database.url` is none.
-    #[error("database.url {0}")]
-    Url(#[from] InvalidDatabaseUrl),
     /// The store cannot be opened.
     #[error("the database cannot be opened")]
     Database(#[from] ConnectError),
@@ -70,11 +67,9 @@ enum Store {
 
 impl Store {
     async fn open(config: &Config) -> Result<Self, ServeError> {
-        let text = config.database.url.expose();
-        if text.starts_with("memory:") {
+        let Some(url) = config.database.url.stored().cloned() else {
             return Ok(Self::Memory(MemoryRepository::default()));
-        }
-        let url = DatabaseUrl::parse(text)?;
+        };
         let database = DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) };
         let repository = SeaOrmRepository::connect(&database).await?;
         repository.migrate().await?;
@@ -149,8 +144,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
 
 /// Beside the database's file; else `data`.
 fn folder(config: &Config) -> PathBuf {
-    match DatabaseUrl::parse(config.database.url.expose()) {
-        Ok(DatabaseUrl::Sqlite(file)) => file.parent().map(Path::to_path_buf).unwrap_or_default(),
+    match config.database.url.stored() {
+        Some(DatabaseUrl::Sqlite(file)) => file.parent().map(Path::to_path_buf).unwrap_or_default(),
         _ => PathBuf::from("data"),
     }
 }

@@ -94,7 +94,8 @@ impl Parts {
     /// The same with a bootstrap token that may do everything.
     #[must_use]
     pub fn with_bootstrap_token(mut self, token: &str) -> Self {
-        self.bootstrap = Some(BootstrapToken { token: BearerToken::new(token), scopes: all_scopes(), expires_at: None });
+        self.bootstrap =
+            Some(BootstrapToken { token: BearerToken::new(token), scopes: all_scopes(), expires_at: None });
         self
     }
 }
@@ -119,7 +120,7 @@ impl Gate {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
-        let feed: Arc<dyn EventFeed> = Arc::clone(&publisher) as _;
+        let feed: Arc<dyn EventFeed> = publisher.clone();
 
         let embedded = EmbeddedEngine::new(Arc::clone(&rng));
         let embedded = AutoCommitEngine::new(embedded, Arc::clone(&repository), Arc::clone(&clock));
@@ -136,12 +137,11 @@ impl Gate {
 
         let tokens = Arc::new(ServiceTokenValidator::new(Arc::clone(&repository), Arc::clone(&clock), signals));
         let configured = bootstrap.is_some();
-        let validator = with_bootstrap(bootstrap, clock, Arc::clone(&tokens) as _);
+        let validator = with_bootstrap(bootstrap, clock, tokens.clone());
         let schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
         let authenticator = Authenticator::new(mode, schemes, anonymous, configured, Arc::clone(&repository));
 
-        let background =
-            Background::new(core.clone(), publisher, Arc::clone(&feed), history_ttl, stop.clone());
+        let background = Background::new(core.clone(), publisher, Arc::clone(&feed), history_ttl, stop.clone());
         let app = Arc::new(App::new(repository, core, authenticator, feed, max_token_life));
         Self { app, background, tokens, tasks, stop }
     }

@@ -438,3 +438,28 @@ fn a_dsn_without_its_backend_changes_nothing_and_is_reported() {
     assert_eq!(loaded.config.database, Config::default().database);
     assert!(loaded.warnings[0].message.contains("no effect"));
 }
+
+#[test]
+fn the_report_shows_every_key_with_its_origin_and_no_secret() {
+    let loaded = load_file(
+        "[server]\nbind = \"127.0.0.1:1\"\n",
+        &[("TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN", SECRET), ("ORCHEO_AUTH_MODE", "required"), ("ORCHEO_FOO", SECRET)],
+    )
+    .unwrap();
+    let report = loaded.report();
+    let line = |name: &str| report.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    assert!(line("bind = \"127.0.0.1:1\"").ends_with("config.toml:2"), "{report}");
+    assert!(line("body_limit = \"4 MiB\"").ends_with("# default"), "{report}");
+    assert!(line("bootstrap_service_token = \"[redacted]\"").ends_with("# $TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN"));
+    assert!(line("mode = \"required\"").ends_with("# $ORCHEO_AUTH_MODE (alias)"), "{report}");
+    assert!(report.contains("warning: ORCHEO_FOO"), "{report}");
+    let json = loaded.to_json();
+    assert_eq!(json["config"]["server"]["bind"], "127.0.0.1:1");
+    assert_eq!(json["config"]["auth"]["rate_limit"]["ip"], 60);
+    assert_eq!(json["origins"]["auth.mode"], "$ORCHEO_AUTH_MODE (alias)");
+    assert!(!report.contains(SECRET) && !json.to_string().contains(SECRET));
+
+    // What it shows is a config again: whoever copies it gets the same gate.
+    let again = load_file(&report.replace("\"[redacted]\"", &format!("\"{SECRET}\"")).replace("warning:", "#"), &[]);
+    assert_eq!(again.unwrap().config, loaded.config);
+}

@@ -7,6 +7,9 @@
 )]
 
 mod architecture;
+mod cli;
 mod config;
 mod conformance;
+mod crash;
+mod readme;
 mod support;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::domain::{
     bearer::BearerToken,
-    scope::{Scope, Scopes, all_scopes},
+    scope::{Scope, Scopes},
     service_token,
     workspace::{WorkspaceAccess, WorkspaceId},
 };
@@ -297,11 +297,10 @@ impl AuthConfig {
             WorkspaceAccess::Only(ids) => json!(ids.iter().map(WorkspaceId::as_str).collect::<Vec<_>>()),
         };
         let bootstrap = self.bootstrap_service_token.as_ref().map(|_| REDACTED);
-        let scopes = self.bootstrap_token_scopes.as_ref().map_or_else(|| names(&all_scopes()), names);
         let mut entries = vec![
             ("auth.mode", json!(self.mode.map(AuthMode::as_str))),
             (BOOTSTRAP, json!(bootstrap)),
-            ("auth.bootstrap_token_scopes", scopes),
+            ("auth.bootstrap_token_scopes", json!(self.bootstrap_token_scopes.as_ref().map(names))),
             ("auth.bootstrap_token_expires_at", json!(self.bootstrap_token_expires_at)),
             ("auth.allow_insecure_bind", json!(self.allow_insecure_bind)),
             ("auth.anonymous_scopes", names(&self.anonymous_scopes)),

@@ -16,6 +16,7 @@ mod origin;
 mod problem;
 mod quantity;
 mod realtime;
+mod report;
 mod server;
 mod sources;
 mod telemetry;

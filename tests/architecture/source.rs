@@ -3,7 +3,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
+
+use regex::Regex;
 
 /// A file of the crate.
 pub(crate) struct SourceFile {
@@ -54,12 +57,16 @@ impl SourceFile {
         }
     }
 
+    /// The file's own module, `domain::ids`; empty for `lib.rs` and `main.rs`.
+    pub(crate) fn path(&self) -> String {
+        self.module().join("::")
+    }
+
     /// What the file names outside of `#[cfg(test)]` modules.
     pub(crate) fn mentions(&self) -> Vec<Mention> {
         self.walk().mentions
     }
 
-    /// The path of the file's own module; empty for `lib.rs` and `main.rs`.
     fn module(&self) -> Vec<String> {
         let mut path = PathBuf::from(&self.name).with_extension("");
         if path.ends_with("mod") || path == Path::new("lib") || path == Path::new("main") {
@@ -217,10 +224,10 @@ fn tokens(text: &str) -> Vec<(usize, String)> {
     // In this order: comments, raw text, text, characters (but not lifetimes), names, `::`, any other mark.
     const TOKEN: &str = r#"(?sx) //[^\n]* | /\*.*?\*/ | b?r"[^"]*" | b?r\#".*?"\# | b?r\#\#".*?"\#\# | b?"(?:\\.|[^"\\])*"
         | b?'(?:\\[^']+|\\'|[^'\\\n])' | (?<token> [\p{L}_][\p{L}\p{N}_]* | :: | \S )"#;
-    let expression = regex::Regex::new(TOKEN).unwrap();
+    static EXPRESSION: LazyLock<Regex> = LazyLock::new(|| Regex::new(TOKEN).unwrap());
     let mut line = 1;
     let mut counted = 0;
-    expression
+    EXPRESSION
         .captures_iter(text)
         .filter_map(|found| {
             let token = found.name("token")?;

@@ -1,0 +1,12 @@
+//! The commands, one file a subject: what it takes, what it calls, what it shows.
+
+pub(super) mod completions;
+pub(super) mod execution;
+pub(super) mod job;
+pub(super) mod message;
+pub(super) mod task;
+pub(super) mod token;
+pub(super) mod watch;
+pub(super) mod whoami;
+pub(super) mod workflow;
+pub(super) mod workspace;

@@ -1,0 +1,115 @@
+//! Tables for people, JSON for scripts.
+
+use std::io::{self, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use super::CliError;
+
+/// A column or a field: what it is called and where in the JSON it stands (RFC 6901).
+pub(super) type Field = (&'static str, &'static str);
+
+/// Where answers go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    pub(super) json: bool,
+}
+
+impl Output {
+    /// Shows a list.
+    pub(super) fn list(self, items: Vec<Value>, columns: &[Field], if_empty: &str) -> Result<(), CliError> {
+        if self.json {
+            return print_json(&Value::Array(items));
+        }
+        if items.is_empty() {
+            return print(if_empty);
+        }
+        let mut table = plain_table();
+        table.set_header(columns.iter().map(|(name, _)| *name));
+        for item in &items {
+            table.add_row(columns.iter().map(|(_, pointer)| item.pointer(pointer).map(cell).unwrap_or_default()));
+        }
+        print(&trimmed(&table))
+    }
+
+    /// Shows one thing; fields that it does not have are left out.
+    pub(super) fn record(self, value: &Value, fields: &[Field]) -> Result<(), CliError> {
+        if self.json {
+            return print_json(value);
+        }
+        let mut table = plain_table();
+        for (name, pointer) in fields {
+            let text = value.pointer(pointer).map(cell).filter(|text| !text.is_empty());
+            if let Some(text) = text {
+                table.add_row([(*name).to_owned(), text]);
+            }
+        }
+        print(&trimmed(&table))
+    }
+
+    /// Shows one of many things as they come: a line of JSON each for scripts.
+    pub(super) fn line(self, value: &Value, for_people: impl FnOnce(&Value) -> String) -> Result<(), CliError> {
+        if self.json { print(&value.to_string()) } else { print(&for_people(value)) }
+    }
+
+    /// Says that something was done that has no answer; scripts see the exit code.
+    pub(super) fn done(self, text: &str) -> Result<(), CliError> {
+        if self.json { Ok(()) } else { print(text) }
+    }
+}
+
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+/// The table without the blanks that the preset leaves at both ends of a line.
+fn trimmed(table: &Table) -> String {
+    let lines = table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Prints JSON as it is, for people and scripts alike.
+pub(super) fn print_json(value: &Value) -> Result<(), CliError> {
+    print(&format!("{value:#}"))
+}
+
+/// Prints lines. Unlike `println!` it survives a reader that has seen enough.
+pub(super) fn print(text: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(CliError::Output)
+}
+
+/// A value as a cell shows it.
+pub(super) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => printable(text),
+        Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
+            items.iter().map(cell).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Text of others, without what a terminal would obey.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn cells_show_values_and_obey_nobody() {
+        assert_eq!(cell(&json!(null)), "");
+        assert_eq!(cell(&json!(["a", 1])), "a, 1");
+        assert_eq!(cell(&json!({"a": 1})), r#"{"a":1}"#);
+        assert_eq!(cell(&json!("a\u{1b}[2Jb\n")), "a\u{fffd}[2Jb\u{fffd}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Request bodies: the one payload type of all operations.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use poem::{Body as RawBody, Request, RequestBody, Result, http::header};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, Registry},
+};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    call::Call,
+    codes,
+    fields::{FieldProblems, FromJson, Pointer},
+    ijson,
+    problem::Problem,
+};
+use crate::app::context;
+
+/// How much of a refused body is read on, so that simple clients, which write all of it before they read, see the answer.
+const DRAINED_BYTES: usize = 16 * 1024 * 1024;
+/// For how long.
+const DRAINED_FOR: Duration = Duration::from_secs(2);
+
+/// A JSON body, and its text for fingerprints.
+pub(super) struct Body<T> {
+    pub(super) value: T,
+    pub(super) raw: Vec<u8>,
+}
+
+/// A JSON body that may be absent.
+pub(super) struct OptionalBody<T> {
+    pub(super) value: Option<T>,
+    pub(super) raw: Vec<u8>,
+}
+
+fn meta<T: FromJson>(required: bool) -> MetaRequest {
+    let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema() }];
+    MetaRequest { description: None, content, required }
+}
+
+impl<'a, T: FromJson + Send> ApiExtractor<'a> for Body<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(meta::<T>(true))
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        let raw = text(request, body).await?;
+        match parse(&raw)? {
+            Some(value) => Ok(Self { value, raw }),
+            None => Err(Problem::unreadable("the body is missing; it must be a JSON object").into()),
+        }
+    }
+}
+
+impl<'a, T: FromJson + Send> ApiExtractor<'a> for OptionalBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(meta::<T>(false))
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        let raw = text(request, body).await?;
+        Ok(Self { value: parse(&raw)?, raw })
+    }
+}
+
+fn parse<T: FromJson>(raw: &[u8]) -> Result<Option<T>, Problem> {
+    if raw.is_empty() {
+        return Ok(None);
+    }
+    let mut problems = FieldProblems::default();
+    let value = ijson::read(raw, &mut problems).map_err(|ijson::Unreadable(why)| Problem::unreadable(why))?;
+    let read = T::read(value, &Pointer::Root, &mut problems);
+    match (problems.into_problem(), read) {
+        (Some(problem), _) => Err(problem),
+        (None, Some(read)) => Ok(Some(read)),
+        (None, None) => Err(Problem::unreadable("the body cannot be read")),
+    }
+}
+
+/// The bytes of a body: its type is right and its size within the limit.
+async fn text(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
+    let call = Call::of(request)?;
+    let Ok(body) = body.take() else { return Ok(Vec::new()) };
+    if body.is_empty() {
+        return Ok(Vec::new());
+    }
+    if let Err(problem) = check_type(request) {
+        drain(&call.tasks, body);
+        return Err(problem);
+    }
+    read_bounded(call, request, body).await
+}
+
+/// `application/json`, perhaps with parameters (a charset other than UTF-8 shows when the text is read), or no type at all.
+fn check_type(request: &Request) -> Result<(), Problem> {
+    let mut types = request.headers().get_all(header::CONTENT_TYPE).into_iter();
+    let Some(first) = types.next() else { return Ok(()) };
+    let media_type = first.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") && types.next().is_none() {
+        return Ok(());
+    }
+    Err(Problem::new(codes::REQUEST_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"))
+}
+
+async fn read_bounded(call: &Call, request: &Request, body: RawBody) -> Result<Vec<u8>, Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let announced = length.and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|announced| announced > call.body_limit) {
+        drain(&call.tasks, body);
+        return Err(too_large(call.body_limit));
+    }
+    let mut raw = Vec::with_capacity(announced.unwrap_or(0));
+    let mut chunks = body.into_bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::unreadable("the body ended before it was complete"))?;
+        if raw.len().saturating_add(chunk.len()) > call.body_limit {
+            drain_stream(&call.tasks, chunks);
+            return Err(too_large(call.body_limit));
+        }
+        raw.extend_from_slice(&chunk);
+    }
+    Ok(raw)
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(codes::REQUEST_BODY_TOO_LARGE, format!("the body is over the limit of {limit} bytes"))
+}
+
+/// Reads on what nobody wants, within bounds, while the answer is on its way.
+pub(super) fn drain(tasks: &TaskTracker, body: RawBody) {
+    if !body.is_empty() {
+        drain_stream(tasks, body.into_bytes_stream());
+    }
+}
+
+fn drain_stream<B: AsRef<[u8]>, E>(
+    tasks: &TaskTracker,
+    chunks: impl futures_util::Stream<Item = std::result::Result<B, E>> + Send + 'static,
+) where
+    B: Send,
+    E: Send,
+{
+    drop(context::spawn(tasks, async move {
+        let read = async {
+            let mut chunks = std::pin::pin!(chunks);
+            let mut drained = 0;
+            while let Some(Ok(chunk)) = chunks.next().await {
+                drained += chunk.as_ref().len();
+                if drained > DRAINED_BYTES {
+                    break;
+                }
+            }
+        };
+        // Whatever is left when the time is over stays unread.
+        tokio::time::timeout(DRAINED_FOR, read).await.unwrap_or_default();
+    }));
+}

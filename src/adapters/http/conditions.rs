@@ -1,0 +1,204 @@
+//! What a request asks for beside its body: `Idempotency-Key`, `If-Match`, `Prefer`, and who it comes from.
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{FromRequest, Request, RequestBody, Result, http::HeaderValue};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
+};
+
+use super::{
+    call::{Call, Deadline},
+    codes,
+    fields::{FromText, TextError},
+    params,
+    problem::Problem,
+};
+use crate::domain::{
+    idempotency::{Fingerprint, Idempotency, IdempotencyKey},
+    identity::Identity,
+};
+
+/// The longest wait that a request may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Who asks.
+pub(super) struct Who(pub(super) Arc<Identity>);
+
+impl<'a> FromRequest<'a> for Who {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let call = Call::of(request)?;
+        match &call.identity {
+            Some(identity) => Ok(Self(Arc::clone(identity))),
+            None => Err(Problem::plain(codes::INTERNAL).into()),
+        }
+    }
+}
+
+/// An `Idempotency-Key`: 1 to 255 visible ASCII characters.
+struct KeyText(String);
+
+impl FromText for KeyText {
+    fn text_schema() -> MetaSchema {
+        MetaSchema { min_length: Some(1), max_length: Some(255), ..MetaSchema::new("string") }
+    }
+
+    fn read_text(text: &str) -> Result<Self, TextError> {
+        if (1..=255).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_graphic()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(TextError::Range("must be 1 to 255 visible ASCII characters".to_owned()))
+        }
+    }
+}
+
+/// The `Idempotency-Key` of a request, if it has one, and what else a repeat must match.
+pub(super) struct Repeatable {
+    key: Option<IdempotencyKey>,
+    query: String,
+}
+
+impl Repeatable {
+    /// What the command is known by, given the text of its body.
+    pub(super) fn with(&self, body: &[u8]) -> Option<Idempotency> {
+        self.key.map(|key| Idempotency { key, fingerprint: Fingerprint::new(&self.query, body) })
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Repeatable {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(MetaSchemaRef::Inline(Box::new(KeyText::text_schema())))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let params::Header(key) = params::Header::<KeyText>::from_request(request, body, options).await?;
+        let Who(who) = <Who as FromRequest>::from_request(request, body).await?;
+        let (method, uri) = (request.method().as_str(), request.uri());
+        let key = key.map(|KeyText(key)| IdempotencyKey::new(&who.key(), method, uri.path(), &key));
+        Ok(Self { key, query: uri.query().unwrap_or_default().to_owned() })
+    }
+}
+
+/// The versions that a change may meet: `None` in it stands for one that is not ours and so never matches.
+pub(super) struct IfMatch(Vec<Option<u64>>);
+
+impl IfMatch {
+    /// The revisions to try, one after the other, until one is not stale: `None` means any.
+    pub(super) fn revisions(condition: params::Header<Self>) -> Vec<Option<u64>> {
+        match condition.0 {
+            None => vec![None],
+            // Revisions begin at 1.
+            Some(Self(tags)) => tags.into_iter().map(|tag| Some(tag.unwrap_or(0))).collect(),
+        }
+    }
+}
+
+impl FromText for IfMatch {
+    fn text_schema() -> MetaSchema {
+        MetaSchema::new("string")
+    }
+
+    /// RFC 9110 section 13.1.1: `*` or a list of entity tags. Weak ones never match.
+    fn read_text(text: &str) -> Result<Self, TextError> {
+        let malformed = || TextError::Form("must be * or entity tags in quotes".to_owned());
+        let mut tags = Vec::new();
+        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            let (weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
+            let opaque = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(malformed)?;
+            tags.push(opaque.parse().ok().filter(|revision| !weak && *revision > 0));
+        }
+        if tags.is_empty() { Err(malformed()) } else { Ok(Self(tags)) }
+    }
+}
+
+/// `If-Match`, where `*` is the same as none: whatever there is.
+pub(super) struct Condition(pub(super) Vec<Option<u64>>);
+
+impl<'a> ApiExtractor<'a> for Condition {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(MetaSchemaRef::Inline(Box::new(IfMatch::text_schema())))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        if request.headers().get(options.name).is_some_and(|value| value.as_bytes() == b"*") {
+            return Ok(Self(vec![None]));
+        }
+        let condition = params::Header::<IfMatch>::from_request(request, body, options).await?;
+        Ok(Self(IfMatch::revisions(condition)))
+    }
+}
+
+/// The wait that `Prefer: wait=N` (RFC 7240) asks for, at most 60 s. Other preferences are not ours to honour.
+pub(super) struct Prefer(pub(super) Option<Duration>);
+
+impl<'a> ApiExtractor<'a> for Prefer {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))))
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        let preferences = request.headers().get_all("prefer").into_iter().map(HeaderValue::to_str);
+        let preferences = preferences.filter_map(Result::ok).flat_map(|value| value.split(','));
+        let mut waits = preferences.filter_map(|preference| preference.trim().split_once('='));
+        let Some((_, wait)) = waits.find(|(name, _)| name.trim().eq_ignore_ascii_case("wait")) else {
+            return Ok(Self(None));
+        };
+        let seconds = wait.split(';').next().unwrap_or_default().trim().trim_matches('"');
+        let seconds = seconds.parse::<u64>().map_err(|_| Problem::unreadable("Prefer: wait is a number of seconds"))?;
+        Ok(Self(Some(Patience(Call::of(request)?.deadline.clone()).wait(Duration::from_secs(seconds)))))
+    }
+}
+
+/// The means by which a handler asks for more time.
+pub(super) struct Patience(Deadline);
+
+impl Patience {
+    /// Puts a wait that the request asks for on top of its time; gives what of it is granted.
+    pub(super) fn wait(&self, wait: Duration) -> Duration {
+        let granted = wait.min(LONGEST_WAIT);
+        self.0.extend(granted);
+        granted
+    }
+}
+
+impl<'a> FromRequest<'a> for Patience {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        Ok(Self(Call::of(request)?.deadline.clone()))
+    }
+}

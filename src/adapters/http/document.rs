@@ -1,0 +1,134 @@
+//! The published contract: made from the types of the operations, completed from the operation table. No database is
+//! needed for it, nor a gate.
+
+use std::collections::HashMap;
+
+use poem::{endpoint::BoxEndpoint, http::Method};
+use poem_openapi::{
+    LicenseObject, OpenApi, OpenApiService,
+    registry::{MetaApi, MetaParamIn, Registry},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Apis,
+    operations::{Access, OPERATIONS, Operation},
+    yaml,
+};
+
+const DESCRIPTION: &str = "\
+Tidegate is one gate in front of every workflow engine: one authenticated, real-time HTTP API.
+
+Every error is a problem (RFC 9457) with a stable `code`; its `type` is a page about it. Bodies are I-JSON; unknown fields and \
+query parameters are refused by name. Lists are read part by part with `limit` and `cursor`. Commands with an \
+`Idempotency-Key` happen once in 24 hours. What an operation needs of the caller stands in `x-required-scopes`.";
+
+/// The document, in its forms.
+#[derive(Debug)]
+pub struct Document {
+    value: Value,
+    json: String,
+    yaml: String,
+    html: String,
+}
+
+/// The operations' descriptions without what they run.
+struct Described;
+
+impl OpenApi for Described {
+    fn meta() -> Vec<MetaApi> {
+        Apis::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        Apis::register(registry);
+    }
+
+    fn add_routes(self, _: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {}
+}
+
+impl Document {
+    /// Makes it.
+    pub fn generate() -> Self {
+        let service = OpenApiService::new(Described, "Tidegate", env!("CARGO_PKG_VERSION"))
+            .description(DESCRIPTION)
+            .license(LicenseObject::new("MIT OR Apache-2.0"))
+            .server("/");
+        let mut value: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+        complete(&mut value);
+        let json = serde_json::to_string_pretty(&value).unwrap_or_default();
+        let html = poem_openapi_page(&json);
+        Self { yaml: yaml::write(&value), value, json, html }
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// As YAML: what `openapi/openapi.yaml` holds.
+    pub fn yaml(&self) -> &str {
+        &self.yaml
+    }
+
+    /// As a value.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// As a page.
+    pub(super) fn html(&self) -> &str {
+        &self.html
+    }
+}
+
+/// Swagger UI with a document within.
+fn poem_openapi_page(json: &str) -> String {
+    let page = OpenApiService::new((), "", "").swagger_ui_html();
+    // The page has its document as one object literal; ours goes in its place. `</` must not end the script.
+    let literal = OpenApiService::new((), "", "").spec();
+    page.replacen(&literal, &json.replace("</", "<\\/"), 1)
+}
+
+/// The query parameters that each operation of the table knows.
+pub(super) fn known_queries() -> Vec<Vec<String>> {
+    let mut known: HashMap<&str, Vec<String>> = HashMap::new();
+    for operation in Apis::meta().into_iter().flat_map(|api| api.paths).flat_map(|path| path.operations) {
+        let query = operation.params.into_iter().filter(|param| param.in_type == MetaParamIn::Query);
+        known.insert(operation.operation_id.unwrap_or_default(), query.map(|param| param.name).collect());
+    }
+    OPERATIONS.iter().map(|operation| known.remove(operation.id).unwrap_or_default()).collect()
+}
+
+fn complete(document: &mut Value) {
+    for operation in OPERATIONS {
+        let verb = operation.verb.as_str().to_ascii_lowercase();
+        let found = document.get_mut("paths").and_then(|paths| paths.get_mut(operation.path));
+        if let Some(Value::Object(entry)) = found.and_then(|path| path.get_mut(verb)) {
+            secure(entry, operation);
+        }
+    }
+    if let Some(Value::Object(components)) = document.get_mut("components") {
+        let bearer = json!({
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A service token (`tgs_…`) or another credential that the gate is configured for.",
+        });
+        components.insert("securitySchemes".to_owned(), json!({ "bearer": bearer }));
+    }
+}
+
+fn secure(entry: &mut Map<String, Value>, operation: &Operation) {
+    let mut schemes = match operation.access {
+        Access::Open => vec![],
+        _ => vec![json!({ "bearer": [] })],
+    };
+    let scopes: Vec<_> = operation.scopes().iter().map(|scope| scope.as_str()).collect();
+    if !scopes.is_empty() {
+        entry.insert("x-required-scopes".to_owned(), json!(scopes));
+    }
+    if operation.query_token {
+        entry.insert("x-query-token".to_owned(), json!(["token", "access_token"]));
+    }
+    entry.insert("security".to_owned(), Value::Array(std::mem::take(&mut schemes)));
+}

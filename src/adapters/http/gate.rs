@@ -1,0 +1,287 @@
+//! The way of a request: its id, the operation table, who asks, what runs, and one line in the log.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use poem::{
+    Endpoint, Request, Response, Result,
+    endpoint::BoxEndpoint,
+    http::{HeaderMap, HeaderValue, Uri, header},
+};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    Settings,
+    body::drain,
+    call::{Call, Deadline},
+    codes, credentials,
+    headers::{self, Cors, REQUEST_ID},
+    matcher::{Match, Matcher, Parameters},
+    operations::{Access, OPERATIONS, Operation, Verb},
+    percent,
+    problem::{self, Problem},
+};
+use crate::{
+    app::{
+        App,
+        access::missing_scope,
+        authenticate::{Caller, Mode},
+        context::{self, AuthContext},
+    },
+    domain::identity::{Identity, IdentityKind},
+    ports::rng::RngExt,
+};
+
+/// The longest path and query that are read.
+const MOST_URI_BYTES: usize = 8 * 1024;
+
+/// Everything in front of the operations, and the operations.
+pub(super) struct Gate {
+    pub(super) app: Arc<App>,
+    pub(super) settings: Settings,
+    pub(super) cors: Cors,
+    pub(super) matcher: Matcher,
+    /// What runs, and which query parameters it knows: in the order of the table.
+    pub(super) routes: Vec<Route>,
+    pub(super) tasks: TaskTracker,
+}
+
+/// What an operation runs.
+pub(super) struct Route {
+    pub(super) endpoint: Option<BoxEndpoint<'static>>,
+    pub(super) query: Vec<String>,
+}
+
+/// What the log says of a request.
+#[derive(Default)]
+struct Entry {
+    operation: Option<&'static str>,
+    identity: Option<Arc<Identity>>,
+}
+
+impl Endpoint for Gate {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let begun = Instant::now();
+        let id = self.request_id(request.headers());
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let mut entry = Entry::default();
+        let answered = AssertUnwindSafe(self.answer(&mut request, &id, &mut entry)).catch_unwind().await;
+        // What nobody has read of a refused request is read on, so that its sender gets to see the answer.
+        if !request.headers().contains_key(header::EXPECT) {
+            drain(&self.tasks, request.take_body());
+        }
+        let mut response = match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(problem)) => self.refuse(&problem, &uri, &id),
+            Err(_panic) => {
+                tracing::error!(request.id = %id, "a handler panicked");
+                self.refuse(&Problem::plain(codes::INTERNAL), &uri, &id)
+            }
+        };
+        let headers = response.headers_mut();
+        headers::protect(headers);
+        self.cors.open(origin.as_ref(), headers);
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert(&REQUEST_ID, id);
+        }
+        tracing::info!(
+            target: "tidegate::access",
+            {
+            operation.id = entry.operation,
+            method = %method,
+            path = uri.path(),
+            status = response.status().as_u16(),
+            duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+            identity.kind = entry.identity.as_ref().map(|who| who.kind.as_str()),
+            identity.subject = entry.identity.as_ref().map(|who| who.subject.as_str()),
+            request.id = %id,
+            },
+            "request"
+        );
+        Ok(response)
+    }
+}
+
+impl Gate {
+    /// The caller's own id for the request, or a fresh one.
+    fn request_id(&self, headers: &HeaderMap) -> Arc<str> {
+        let fits = |id: &&str| {
+            (1..=128).contains(&id.len())
+                && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'))
+        };
+        match headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(fits) {
+            Some(id) => id.into(),
+            None => {
+                let commands = &self.app.core.commands;
+                commands.rng().uuid_v7(commands.now()).hyphenated().to_string().into()
+            }
+        }
+    }
+
+    fn refuse(&self, problem: &Problem, uri: &Uri, id: &str) -> Response {
+        tracing::debug!(code = problem.code().name, request.id = id, "refused");
+        problem.respond(Some(uri.path()), Some(id))
+    }
+
+    async fn answer(&self, request: &mut Request, id: &Arc<str>, entry: &mut Entry) -> Result<Response, Problem> {
+        if request.uri().path_and_query().is_some_and(|text| text.as_str().len() > MOST_URI_BYTES) {
+            return Err(Problem::plain(codes::REQUEST_URI_TOO_LONG));
+        }
+        if let Some(response) = self.cors.preflight(request) {
+            return Ok(response);
+        }
+        let mode = self.app.authenticator.mode();
+        if mode == Mode::Disabled && !headers::is_own_host(request, self.settings.public_host.as_deref()) {
+            return Err(Problem::plain(codes::REQUEST_MISDIRECTED));
+        }
+        let uri = request.uri().clone();
+        let (index, parameters) = match self.matcher.find(request.method().as_str(), uri.path()) {
+            Match::Found(index, parameters) => (index, parameters),
+            Match::OtherMethods(verbs) => {
+                self.known(request, entry).await?;
+                return Err(Problem::plain(codes::REQUEST_METHOD_NOT_ALLOWED).allow(allow(&verbs)));
+            }
+            Match::Nothing => {
+                self.known(request, entry).await?;
+                return Err(Problem::plain(codes::REQUEST_NOT_FOUND));
+            }
+        };
+        let (Some(operation), Some(route)) = (OPERATIONS.get(index), self.routes.get(index)) else {
+            return Err(Problem::plain(codes::INTERNAL));
+        };
+        entry.operation = Some(operation.id);
+        self.run(request, id, entry, operation, route, &parameters).await
+    }
+
+    /// Who asks for what is not there: a stranger learns nothing of what is.
+    async fn known(&self, request: &Request, entry: &mut Entry) -> Result<(), Problem> {
+        let credential = credentials::of_headers(request.headers());
+        let caller = self.app.authenticator.authenticate(&credential).await?;
+        entry.identity = Some(caller.identity);
+        Ok(())
+    }
+
+    async fn run(
+        &self,
+        request: &mut Request,
+        id: &Arc<str>,
+        entry: &mut Entry,
+        operation: &'static Operation,
+        route: &Route,
+        parameters: &Parameters<'_>,
+    ) -> Result<Response, Problem> {
+        let pairs = pairs(request.uri());
+        let caller = match operation.access {
+            Access::Open => None,
+            _ => Some(self.admitted(request, entry, operation, pairs.as_deref()).await?),
+        };
+        let call = Call {
+            operation,
+            parameters: parameters.decoded(),
+            query: known_pairs(pairs, operation, &route.query)?,
+            identity: caller.as_ref().map(|caller| Arc::clone(&caller.identity)),
+            deadline: Deadline::within(self.settings.request_timeout),
+            body_limit: self.settings.body_limit,
+            tasks: self.tasks.clone(),
+        };
+        let deadline = call.deadline.clone();
+        request.extensions_mut().insert(Arc::new(call));
+        let endpoint = route.endpoint.as_ref().ok_or_else(|| Problem::plain(codes::INTERNAL))?;
+        let traceparent = traceparent(request.headers());
+        let running = endpoint.call(std::mem::take(request));
+        let answered = async {
+            let Some(Caller { identity, forwardable }) = caller else { return running.await };
+            let context = AuthContext { identity, forwardable, request_id: Arc::clone(id), traceparent };
+            context::scope(context, running).await
+        };
+        tokio::select! {
+            answered = answered => answered.map_err(problem::from_framework),
+            () = deadline.over() => Err(Problem::plain(codes::REQUEST_TIMEOUT).retry_after(1)),
+        }
+    }
+
+    /// The caller, if they may do this somewhere at all.
+    async fn admitted(
+        &self,
+        request: &Request,
+        entry: &mut Entry,
+        operation: &Operation,
+        pairs: Option<&[(String, String)]>,
+    ) -> Result<Caller, Problem> {
+        let mut credential = credentials::of_headers(request.headers());
+        if operation.query_token && self.settings.query_tokens {
+            let tokens = pairs.unwrap_or_default().iter().filter(|(name, _)| is_token_name(name));
+            credential = credentials::with_query(credential, tokens.map(|(_, token)| token.as_str()));
+        }
+        let caller = self.app.authenticator.authenticate(&credential).await?;
+        entry.identity = Some(Arc::clone(&caller.identity));
+        if !(matches!(operation.access, Access::UserOr(_)) && caller.identity.kind == IdentityKind::User) {
+            for scope in operation.scopes() {
+                if !caller.identity.may_somewhere(*scope) {
+                    return Err(missing_scope(&caller.identity, *scope).into());
+                }
+            }
+        }
+        Ok(caller)
+    }
+}
+
+fn is_token_name(name: &str) -> bool {
+    matches!(name, "token" | "access_token")
+}
+
+/// The pairs of a query, decoded; `None` when its percent-encoding is broken.
+fn pairs(uri: &Uri) -> Option<Vec<(String, String)>> {
+    let query = uri.query().unwrap_or_default();
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Some((percent::decode_form(name)?, percent::decode_form(value)?))
+    });
+    pairs.collect()
+}
+
+/// The pairs that the operation knows; others, and a name that comes twice, are refused.
+fn known_pairs(
+    pairs: Option<Vec<(String, String)>>,
+    operation: &Operation,
+    known: &[String],
+) -> Result<Vec<(String, String)>, Problem> {
+    let mut pairs = pairs.ok_or_else(|| Problem::unreadable("the query is not percent-encoded UTF-8"))?;
+    if operation.query_token {
+        pairs.retain(|(name, _)| !is_token_name(name));
+    }
+    for (index, (name, _)) in pairs.iter().enumerate() {
+        let wrong = if !known.contains(name) {
+            "is not known here"
+        } else if pairs.iter().take(index).any(|(other, _)| other == name) {
+            "comes more than once"
+        } else {
+            continue;
+        };
+        let name: String = name.chars().take(64).collect();
+        let entry = serde_json::json!({ "parameter": name, "message": wrong });
+        return Err(Problem::unreadable(format!("the query parameter {name:?} {wrong}")).with_errors(vec![entry]));
+    }
+    Ok(pairs)
+}
+
+/// The `Allow` header of a path.
+fn allow(verbs: &[Verb]) -> String {
+    let mut methods: Vec<_> = verbs.iter().map(|verb| verb.as_str()).collect();
+    if verbs.contains(&Verb::Get) {
+        methods.push("HEAD");
+    }
+    methods.join(", ")
+}
+
+/// The W3C trace context, if it has its form.
+fn traceparent(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    let lengths = text.split('-').map(str::len);
+    let hex = text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f' | b'-'));
+    (hex && lengths.eq([2, 32, 16, 2])).then(|| text.into())
+}

@@ -1,0 +1,86 @@
+//! What `tidegate config check` says: the config in force, and where each value came from. Secrets are not in it.
+
+use serde_json::{Map, Value, json};
+
+use super::{ConfigError, Loaded, Warning};
+
+impl Loaded {
+    /// For people: in the form of `config.toml`, with the origin of each value beside it.
+    pub fn report(&self) -> String {
+        let entries = self.config.entries();
+        let lines: Vec<_> = entries.iter().map(|(key, value)| (*key, setting(key, value))).collect();
+        let width = lines.iter().map(|(_, line)| line.chars().count()).max().unwrap_or_default().min(60);
+        let mut report = Vec::new();
+        let mut open = "";
+        for (key, line) in lines {
+            let section = key.rsplit_once('.').map_or("", |(section, _)| section);
+            if section != open {
+                report.extend((!open.is_empty()).then(String::new));
+                report.push(format!("[{section}]"));
+                open = section;
+            }
+            report.push(format!("{line:width$}  # {}", self.origins.of(key)));
+        }
+        report.extend((!self.warnings.is_empty()).then(String::new));
+        report.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
+        report.join("\n") + "\n"
+    }
+
+    /// For scripts: `config` as it nests in the file, `origins` by key, `warnings`.
+    pub fn to_json(&self) -> Value {
+        let mut config = Value::Object(Map::new());
+        let mut origins = Map::new();
+        for (key, value) in self.config.entries() {
+            origins.insert(key.to_owned(), json!(self.origins.of(key).to_string()));
+            nest(&mut config, key, value);
+        }
+        json!({"config": config, "origins": origins, "warnings": warnings(&self.warnings)})
+    }
+}
+
+impl ConfigError {
+    /// For scripts: `problems` and `warnings`.
+    pub fn to_json(&self) -> Value {
+        let problems = self
+            .problems
+            .iter()
+            .map(|problem| json!({"key": problem.key, "origin": problem.origin.to_string(), "reason": problem.reason}));
+        json!({"problems": problems.collect::<Vec<_>>(), "warnings": warnings(&self.warnings)})
+    }
+}
+
+fn warnings(warnings: &[Warning]) -> Vec<Value> {
+    warnings.iter().map(|warning| json!({"key": warning.key, "message": warning.message})).collect()
+}
+
+/// One line: a value as TOML would have it; a key without a value is commented out, as in the shipped file.
+fn setting(key: &str, value: &Value) -> String {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    match value {
+        Value::Null => format!("# {name} ="),
+        value => format!("{name} = {}", toml(value)),
+    }
+}
+
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| format!("{name} = {}", toml(value)));
+            format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn nest(config: &mut Value, key: &str, value: Value) {
+    let Some(members) = config.as_object_mut() else { return };
+    match key.split_once('.') {
+        Some((section, rest)) => {
+            nest(members.entry(section).or_insert_with(|| Value::Object(Map::new())), rest, value);
+        }
+        None => {
+            members.insert(key.to_owned(), value);
+        }
+    }
+}

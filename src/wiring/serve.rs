@@ -1,0 +1,150 @@
+//! `tidegate serve`: opens the store, brings it up to date, sees to the first token, listens, and ends in order.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError};
+use crate::{
+    adapters::{
+        clock::SystemClock,
+        http::{self, Settings},
+        persistence::memory::MemoryRepository,
+        rng::SystemRng,
+    },
+    app::authenticate::{AnonymousAccess, Mode},
+    config::{AuthConfig, AuthMode, Config},
+    domain::scope::all_scopes,
+    ports::repository::{Repository, RepositoryError},
+};
+
+/// Why the gate does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The store does not answer.
+    #[error("the database cannot be used")]
+    Repository(#[from] RepositoryError),
+    /// Anybody could come in from anywhere.
+    #[error("{0}")]
+    Exposed(String),
+    /// The configuration names engines that cannot stand side by side.
+    #[error("engines.list: the gate's own engine can be there once, since all its things are in one database")]
+    Engines,
+    /// The first token could not be made or shown.
+    #[error("the first service token could not be made")]
+    FirstToken(#[from] FirstTokenError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server ended by itself.
+    #[error("the server ended")]
+    Server(#[source] std::io::Error),
+}
+
+/// Runs the gate until it is told to stop (SIGTERM, SIGINT), then ends in order: new requests are refused, waits answer
+/// with what they have, streams end, commands finish.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve(config: Config) -> Result<(), ServeError> {
+    let engine = match config.engines.list.as_slice() {
+        [only] => only.name.clone(),
+        _ => return Err(ServeError::Engines),
+    };
+    let repository: Arc<dyn Repository> = Arc::new(MemoryRepository::default());
+    let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    if config.auth.mode.is_none() && config.auth.bootstrap_service_token.is_none() {
+        first_token::mint(&*repository, &*clock, &*rng, &folder(&config)).await?;
+    }
+    let stored = repository.view().await?.tokens().any().await?;
+    config.exposure(stored).map_err(ServeError::Exposed)?;
+
+    let gate = Gate::new(Parts {
+        repository,
+        clock,
+        rng,
+        engine,
+        mode: mode(config.auth.mode),
+        bootstrap: bootstrap(&config.auth),
+        anonymous: AnonymousAccess {
+            scopes: config.auth.anonymous_scopes.clone(),
+            workspaces: config.auth.anonymous_workspaces.clone(),
+        },
+        max_token_life: config.auth.max_service_token_life,
+        history_ttl: config.engines.history_ttl,
+    });
+    let address = config.server.bind;
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
+    gate.start();
+    tracing::info!(address = %bound, database = %config.database.url, "listening");
+    let told = async {
+        asked_to_stop().await;
+        tracing::info!("stopping");
+        gate.stopping().cancel();
+    };
+    let stopping = gate.stopping();
+    let routes = http::routes(Arc::clone(&gate.app), settings(&config), &stopping);
+    let served = http::serve(listener, routes, stopping, config.server.shutdown_grace);
+    let ((), served) = tokio::join!(told, served);
+    gate.stop(config.server.shutdown_grace).await;
+    served.map_err(ServeError::Server)
+}
+
+fn folder(_: &Config) -> PathBuf {
+    PathBuf::from("data")
+}
+
+const fn mode(mode: Option<AuthMode>) -> Mode {
+    match mode {
+        None => Mode::Unset,
+        Some(AuthMode::Required) => Mode::Required,
+        Some(AuthMode::Optional) => Mode::Optional,
+        Some(AuthMode::Disabled) => Mode::Disabled,
+    }
+}
+
+fn bootstrap(auth: &AuthConfig) -> Option<BootstrapToken> {
+    let token = auth.bootstrap_service_token.clone()?;
+    let scopes = auth.bootstrap_token_scopes.clone().unwrap_or_else(all_scopes);
+    Some(BootstrapToken { token, scopes, expires_at: auth.bootstrap_token_expires_at })
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        body_limit: config.server.body_limit,
+        request_timeout: config.server.request_timeout,
+        cors_allow_origins: config.server.cors_allow_origins.clone(),
+        public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
+        query_tokens: config.auth.query_tokens,
+    }
+}
+
+async fn asked_to_stop() {
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be heard; only SIGINT stops the gate in order");
+            return interrupted().await;
+        }
+    };
+    tokio::select! {
+        () = interrupted() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+async fn interrupted() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::warn!(%error, "SIGINT cannot be heard");
+        std::future::pending::<()>().await;
+    }
+}

@@ -147,6 +147,19 @@ impl World {
         self.get(&format!("/api/workflows/{workflow}/events?limit=200")).await.is(200).items().to_vec()
     }
 
+    /// A channel from its beginning, however long.
+    pub(super) async fn all_events(&self, workflow: &str) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
+        loop {
+            let after = events.last().map_or(0, |event| event["sequence"].as_u64().unwrap());
+            let page = self.get(&format!("/api/workflows/{workflow}/events?after={after}&limit=50")).await.is(200);
+            if page.items().is_empty() {
+                return events;
+            }
+            events.extend(page.items().iter().cloned());
+        }
+    }
+
     /// The channel once it tells of this type.
     pub(super) async fn events_with(&self, workflow: &str, kind: &str) -> Vec<Value> {
         until(&format!("{kind} in the channel"), || async {

@@ -1,5 +1,6 @@
 //! The composition root: adapters are named here and in [`config`](crate::config), and nowhere else.
 
+mod command;
 mod first_token;
 mod serve;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use self::command::run;
 pub use self::serve::{ServeError, serve};
 use crate::{
     adapters::{

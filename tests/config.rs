@@ -404,14 +404,17 @@ fn names_that_other_deployments_set_are_understood() {
 }
 
 #[test]
-fn the_native_name_wins_over_the_alias_and_the_alias_over_the_file() {
-    let loaded = load_file(
-        "[auth]\nmode = \"disabled\"\n",
-        &[("ORCHEO_AUTH_MODE", "optional"), ("TIDEGATE_AUTH__MODE", "required")],
-    );
-    assert_eq!(loaded.unwrap().config.auth.mode, Some(AuthMode::Required));
-    let loaded = load_file("[auth]\nmode = \"disabled\"\n", &[("ORCHEO_AUTH_MODE", "optional")]);
-    assert_eq!(loaded.unwrap().config.auth.mode, Some(AuthMode::Optional));
+fn the_native_name_wins_over_the_alias_wherever_it_stands() {
+    let alias = ("ORCHEO_AUTH_MODE", "disabled");
+    for loaded in [
+        load_environment(&[alias, ("TIDEGATE_AUTH__MODE", "required")]),
+        load_file("[auth]\nmode = \"required\"\n", &[alias]),
+        load_environment(&[("ORCHEO_AUTH_MODE", "no mode at all"), ("TIDEGATE_AUTH__MODE", "required")]),
+    ] {
+        let loaded = loaded.unwrap();
+        assert_eq!(loaded.config.auth.mode, Some(AuthMode::Required));
+        assert!(loaded.warnings[0].message.starts_with("has no effect: auth.mode is set by"), "{:?}", loaded.warnings);
+    }
 }
 
 #[test]

@@ -12,5 +12,6 @@ mod cli;
 mod config;
 mod conformance;
 mod crash;
+mod http;
 mod readme;
 mod support;

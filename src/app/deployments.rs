@@ -74,6 +74,7 @@ impl Deployments {
     ) -> Result<Answer<Deployment>, AppError> {
         access::in_named_workspace(who, Scope::WorkflowsWrite, &new.workspace)?;
         check(&new.resources)?;
+        self.core.engines.prepare(&new.resources).await;
         let (core, who_deploys) = (self.core.clone(), who.clone());
         let once = self.core.commands.once(idempotency, move |unit| {
             let (core, who, new) = (core.clone(), who_deploys.clone(), new.clone());

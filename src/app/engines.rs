@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
+        deployment::Resource,
         engine::{EngineName, Handle, NativeId},
         identity::Identity,
         scope::Scope,
@@ -121,6 +122,13 @@ impl Engines {
     pub fn local(&self, name: &EngineName) -> Result<&dyn LocalEngine, AppError> {
         let local = self.get(name)?.local();
         local.ok_or_else(|| EngineError::Unsupported { what: "join a unit of work" }.into())
+    }
+
+    /// Has every engine that lives here read the resources of a deployment, before a unit of work begins.
+    pub async fn prepare(&self, resources: &[Resource]) {
+        for local in self.by_name.values().filter_map(|engine| engine.local()) {
+            local.prepare(resources).await;
+        }
     }
 
     /// Tells an engine what to do within a unit of work.

@@ -1,9 +1,16 @@
-//! Names that existing deployments already set (DESIGN section 8, authentication.md section 10). `TIDEGATE_…` wins over
-//! all of them. An empty one is as good as unset.
+//! Names that existing deployments already set (DESIGN section 8, authentication.md section 10). The native name wins over
+//! all of them, wherever it is set: a left-over must not undo what somebody says to the gate itself. An empty one is as
+//! good as unset.
 
 use std::{collections::BTreeMap, ffi::OsString};
 
-use super::{key, layer::Layer, origin::Origin, problem::Findings, value::Given};
+use super::{
+    key,
+    layer::Layer,
+    origin::{Origin, Origins},
+    problem::Findings,
+    value::Given,
+};
 
 /// Those whose capability there is, with the key they set.
 const UNDERSTOOD: &[(&str, &str)] = &[
@@ -42,54 +49,70 @@ const BACKEND: &str = "ORCHEO_AUTH_SERVICE_TOKEN_BACKEND";
 const POSTGRES: &str = "ORCHEO_POSTGRES_DSN";
 const SENSITIVE_DEBUG: &str = "ORCHEO_LOG_SENSITIVE_DEBUG";
 
-/// Reads the aliases.
-pub(super) fn read(environment: &BTreeMap<String, OsString>, findings: &mut Findings) -> Layer {
-    let mut layer = Layer::default();
+/// Reads the aliases; `native` is what is set by its own name.
+pub(super) fn read(environment: &BTreeMap<String, OsString>, native: &Origins, findings: &mut Findings) -> Layer {
+    let mut aliases = Aliases { native, layer: Layer::default(), findings };
     for (name, value) in environment {
         if !(name.starts_with("ORCHEO_") || LATER.contains(&name.as_str())) || value.is_empty() {
             continue;
         }
-        let Some(text) = value.to_str() else {
-            findings.refuse_at(name, Origin::Alias(name.clone()), "its value is not UTF-8");
-            continue;
-        };
-        read_one(name, text, &mut layer, findings);
+        match value.to_str() {
+            Some(text) => aliases.read(name, text),
+            None => aliases.findings.refuse_at(name, Origin::Alias(name.clone()), "its value is not UTF-8"),
+        }
     }
-    read_database(environment, &mut layer, findings);
-    layer
-}
-
-fn read_one(name: &str, text: &str, layer: &mut Layer, findings: &mut Findings) {
-    let origin = Origin::Alias(name.to_owned());
-    if let Some((_, path)) = UNDERSTOOD.iter().find(|(alias, _)| *alias == name) {
-        let text = if *path == "telemetry.log_level" { level(text) } else { text.to_owned() };
-        findings.warn(name, format!("understood as {path}"));
-        layer.set(path, Given::Text(text), origin, findings);
-    } else if LATER.contains(&name) {
-        findings.refuse_at(name, origin, key::not_built_yet("what it configures"));
-    } else if name == SENSITIVE_DEBUG {
-        findings.refuse_at(name, origin, "refused: the gate never logs tokens, bodies or mail addresses; unset it");
-    } else if !OF_THE_CLIENT.contains(&name) && name != BACKEND && name != POSTGRES {
-        findings.warn(name, "not a name that the gate knows; it has no effect");
-    }
-}
-
-/// `ORCHEO_AUTH_SERVICE_TOKEN_BACKEND=postgres` and `ORCHEO_POSTGRES_DSN` together are `database.url`.
-fn read_database(environment: &BTreeMap<String, OsString>, layer: &mut Layer, findings: &mut Findings) {
     let text = |name: &str| environment.get(name).and_then(|value| value.to_str()).filter(|text| !text.is_empty());
-    let native = ["TIDEGATE_DATABASE__URL", "TIDEGATE_DATABASE__URL_FILE"].iter().any(|name| text(name).is_some());
-    match (text(BACKEND).map(str::to_ascii_lowercase).as_deref(), text(POSTGRES)) {
-        (Some("postgres" | "postgresql"), Some(url)) => {
-            findings.warn(POSTGRES, "understood as database.url");
-            layer.set("database.url", Given::Text(url.to_owned()), Origin::Alias(POSTGRES.to_owned()), findings);
+    aliases.read_database(text(BACKEND), text(POSTGRES));
+    aliases.layer
+}
+
+struct Aliases<'a> {
+    native: &'a Origins,
+    layer: Layer,
+    findings: &'a mut Findings,
+}
+
+impl Aliases<'_> {
+    fn read(&mut self, name: &str, text: &str) {
+        let origin = || Origin::Alias(name.to_owned());
+        if let Some((_, path)) = UNDERSTOOD.iter().find(|(alias, _)| *alias == name) {
+            let text = if *path == "telemetry.log_level" { level(text) } else { text.to_owned() };
+            self.set(name, path, text);
+        } else if LATER.contains(&name) {
+            self.findings.refuse_at(name, origin(), key::not_built_yet("what it configures"));
+        } else if name == SENSITIVE_DEBUG {
+            let reason = "refused: the gate never logs tokens, bodies or mail addresses; unset it";
+            self.findings.refuse_at(name, origin(), reason);
+        } else if !OF_THE_CLIENT.contains(&name) && name != BACKEND && name != POSTGRES {
+            self.findings.warn(name, "not a name that the gate knows; it has no effect");
         }
-        (Some("postgres" | "postgresql"), None) if !native => {
-            let reason = "says postgres, but ORCHEO_POSTGRES_DSN is not set";
-            findings.refuse_at(BACKEND, Origin::Alias(BACKEND.to_owned()), reason);
+    }
+
+    fn set(&mut self, name: &str, path: &str, text: String) {
+        match self.native.of(path) {
+            Origin::Default => {
+                self.findings.warn(name, format!("understood as {path}"));
+                self.layer.set(path, Given::Text(text), Origin::Alias(name.to_owned()), self.findings);
+            }
+            native => self.findings.warn(name, format!("has no effect: {path} is set by {native}")),
         }
-        (_, Some(_)) => findings.warn(POSTGRES, format!("has no effect, since {BACKEND} is not postgres")),
-        (Some(_), None) => findings.warn(BACKEND, "has no effect: tokens are kept in database.url"),
-        (None, None) => {}
+    }
+
+    /// `ORCHEO_AUTH_SERVICE_TOKEN_BACKEND=postgres` and `ORCHEO_POSTGRES_DSN` together are `database.url`.
+    fn read_database(&mut self, backend: Option<&str>, url: Option<&str>) {
+        let postgres = matches!(backend.map(str::to_ascii_lowercase).as_deref(), Some("postgres" | "postgresql"));
+        match (postgres, url) {
+            (true, Some(url)) => self.set(POSTGRES, "database.url", url.to_owned()),
+            (true, None) if self.native.of("database.url") == Origin::Default => {
+                let reason = "says postgres, but ORCHEO_POSTGRES_DSN is not set";
+                self.findings.refuse_at(BACKEND, Origin::Alias(BACKEND.to_owned()), reason);
+            }
+            (false, Some(_)) => self.findings.warn(POSTGRES, format!("has no effect, since {BACKEND} is not postgres")),
+            (_, None) if backend.is_some() => {
+                self.findings.warn(BACKEND, "has no effect: tokens are kept in database.url");
+            }
+            (_, None) => {}
+        }
     }
 }
 

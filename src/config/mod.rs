@@ -87,12 +87,15 @@ struct Raw {
 /// shows a secret.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let mut findings = Findings::default();
-    let file = file::read(sources, &mut findings);
-    let aliases = aliases::read(&sources.environment, &mut findings);
-    let environment = environment::read(&sources.environment, &mut findings);
-    let arguments = layer::read_arguments(&sources.arguments, &mut findings);
-    let layers = [file, aliases, environment, arguments];
+    let native = [
+        file::read(sources, &mut findings),
+        environment::read(&sources.environment, &mut findings),
+        layer::read_arguments(&sources.arguments, &mut findings),
+    ];
+    let native_origins = native.iter().flat_map(Layer::origins).collect::<Origins>();
+    let aliases = aliases::read(&sources.environment, &native_origins, &mut findings);
 
+    let layers: Vec<_> = std::iter::once(aliases).chain(native).collect();
     let origins = layers.iter().flat_map(Layer::origins).collect::<Origins>();
     let mut figment = Figment::new();
     for layer in layers {

@@ -25,6 +25,9 @@ pub enum IdentityKind {
 }
 
 impl IdentityKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::User, Self::Service, Self::Bootstrap, Self::Anonymous, Self::System];
+
     /// Its name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,6 +37,11 @@ impl IdentityKind {
             Self::Anonymous => "anonymous",
             Self::System => "system",
         }
+    }
+
+    /// The kind of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     repository::UnitOfWork,
 };
 use crate::domain::{
+    deployment::Resource,
     engine::{NativeId, ProcessKey},
     execution::ExecutionError,
     json::JsonObject,
@@ -278,6 +279,10 @@ pub enum InstanceChange {
 ///   [`engine_store`](super::engine_store)).
 #[async_trait]
 pub trait LocalEngine: fmt::Debug + Send + Sync {
+    /// Does that part of a deployment which is work for the processor alone, so that no transaction waits for it. Never
+    /// needed: [`EngineCommand::Deploy`] does what is left, and tells what is wrong.
+    async fn prepare(&self, resources: &[Resource]);
+
     /// Does what it is told.
     async fn apply(
         &self,

@@ -9,6 +9,7 @@ mod jobs;
 mod limits;
 mod messages;
 mod model;
+mod races;
 mod scopes;
 mod signals;
 mod starts;

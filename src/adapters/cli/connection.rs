@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fs::File,
-    io::Read,
+    io::{IsTerminal, Read},
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -21,16 +21,20 @@ const FIRST_TOKEN: &str = "data/first-token";
 
 /// The environment variables that the command line reads.
 #[derive(Debug, Clone, Default)]
-pub struct Variables(BTreeMap<String, OsString>);
+pub struct Variables {
+    environment: BTreeMap<String, OsString>,
+    /// The working directory, if it is not the process's.
+    folder: PathBuf,
+}
 
 impl Variables {
     /// Wraps an environment.
     pub const fn new(environment: BTreeMap<String, OsString>) -> Self {
-        Self(environment)
+        Self { environment, folder: PathBuf::new() }
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
+        self.environment.get(name).and_then(|value| value.to_str()).filter(|value| !value.is_empty())
     }
 
     /// The file with the profiles, by the XDG base directory specification.
@@ -75,7 +79,7 @@ pub(super) fn resolve(options: &Options, variables: &Variables) -> Result<Connec
         (None, Some(_)) if of_profile.is_some() => of_profile,
         (None, _) => of_variable("TIDEGATE_TOKEN").or(of_profile).or_else(|| of_variable("ORCHEO_SERVICE_TOKEN")),
     };
-    Ok(Connection { token: token.or_else(|| first_token(&url)), url })
+    Ok(Connection { token: token.or_else(|| first_token(&url, &variables.folder)), url })
 }
 
 fn find_profile(named: Option<&str>, variables: &Variables) -> Result<profiles::Profile, CliError> {
@@ -117,12 +121,15 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn first_token(url: &Url) -> Option<SecretString> {
+fn first_token(url: &Url, folder: &Path) -> Option<SecretString> {
     if !is_loopback(url) {
         return None;
     }
     let mut text = String::new();
-    File::open(FIRST_TOKEN).ok()?.take(1_024).read_to_string(&mut text).ok()?;
+    File::open(folder.join(FIRST_TOKEN)).ok()?.take(1_024).read_to_string(&mut text).ok()?;
+    if std::io::stderr().is_terminal() {
+        eprintln!("using the token in {FIRST_TOKEN}");
+    }
     Some(text.trim()).filter(|text| !text.is_empty()).map(SecretString::from)
 }
 
@@ -146,42 +153,57 @@ mod tests {
             variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         environment.insert("XDG_CONFIG_HOME".to_owned(), home.path().into());
         let cli = Cli::try_parse_from(["tidegate", "whoami"].iter().chain(arguments)).unwrap();
-        resolve(&cli.options, &Variables::new(environment))
+        let variables = Variables { environment, folder: home.path().to_owned() };
+        resolve(&cli.options, &variables)
             .map(|found| (found.url.to_string(), found.token.map(|token| token.expose_secret().to_owned())))
             .map_err(|error| error.to_string())
     }
 
     const PROFILES: &str = "[profiles.a]\napi_url = \"http://a.example\"\nservice_token = \"of-a\"\n";
 
-    fn is(url: &str, token: Option<&str>) -> Result<(String, Option<String>), String> {
-        Ok((url.to_owned(), token.map(ToOwned::to_owned)))
+    fn is(url: &str, token: Option<&str>) -> (String, Option<String>) {
+        (url.to_owned(), token.map(ToOwned::to_owned))
     }
 
     #[test]
     fn options_beat_profiles_beat_variables() {
         let variables = [("TIDEGATE_URL", "http://v.example"), ("TIDEGATE_TOKEN", "of-v")];
-        assert_eq!(resolve_with(&[], &[], ""), is("http://127.0.0.1:8080/", None));
-        assert_eq!(resolve_with(&[], &variables, PROFILES), is("http://v.example/", Some("of-v")));
-        assert_eq!(resolve_with(&["--profile", "a"], &variables, PROFILES), is("http://a.example/", Some("of-a")));
-        assert_eq!(resolve_with(&[], &[("TIDEGATE_PROFILE", "a")], PROFILES), is("http://a.example/", Some("of-a")));
+        assert_eq!(resolve_with(&[], &[], ""), Ok(is("http://127.0.0.1:8080/", None)));
+        assert_eq!(resolve_with(&[], &variables, PROFILES), Ok(is("http://v.example/", Some("of-v"))));
+        assert_eq!(resolve_with(&["--profile", "a"], &variables, PROFILES), Ok(is("http://a.example/", Some("of-a"))));
+        assert_eq!(
+            resolve_with(&[], &[("TIDEGATE_PROFILE", "a")], PROFILES),
+            Ok(is("http://a.example/", Some("of-a")))
+        );
         let all = ["--profile", "a", "--url", "http://o.example", "--token", "of-o"];
-        assert_eq!(resolve_with(&all, &variables, PROFILES), is("http://o.example/", Some("of-o")));
+        assert_eq!(resolve_with(&all, &variables, PROFILES), Ok(is("http://o.example/", Some("of-o"))));
     }
 
     #[test]
     fn the_names_of_other_deployments_come_last() {
         let orcheo = [("ORCHEO_API_URL", "http://x.example"), ("ORCHEO_SERVICE_TOKEN", "of-x")];
-        assert_eq!(resolve_with(&[], &orcheo, ""), is("http://x.example/", Some("of-x")));
+        assert_eq!(resolve_with(&[], &orcheo, ""), Ok(is("http://x.example/", Some("of-x"))));
         let both = [orcheo[0], orcheo[1], ("TIDEGATE_TOKEN", "of-v")];
-        assert_eq!(resolve_with(&[], &both, ""), is("http://x.example/", Some("of-v")));
+        assert_eq!(resolve_with(&[], &both, ""), Ok(is("http://x.example/", Some("of-v"))));
     }
 
     #[test]
     fn a_profiles_token_goes_to_its_own_gate_only() {
         assert_eq!(
             resolve_with(&["--profile", "a", "--url", "http://b.example"], &[], PROFILES),
-            is("http://b.example/", None)
+            Ok(is("http://b.example/", None))
         );
+    }
+
+    #[test]
+    fn the_first_token_of_a_gate_in_this_folder_stays_on_this_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        std::fs::write(folder.path().join(FIRST_TOKEN), "tgs_first\n").unwrap();
+        for (url, there) in [("http://127.0.0.1:1", true), ("http://[::1]:1", true), ("http://10.0.0.1:1", false)] {
+            let found = first_token(&Url::parse(url).unwrap(), folder.path());
+            assert_eq!(found.map(|token| token.expose_secret().to_owned()), there.then(|| "tgs_first".to_owned()));
+        }
     }
 
     #[test]

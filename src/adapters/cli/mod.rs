@@ -97,7 +97,7 @@ pub enum Command {
     /// Deploy, run and watch workflows
     #[command(subcommand, visible_alias = "workflows")]
     Workflow(WorkflowCommand),
-    /// Show and cancel executions
+    /// List, show, watch and cancel executions
     #[command(subcommand, visible_alias = "executions")]
     Execution(ExecutionCommand),
     /// Find and complete user tasks

@@ -11,20 +11,20 @@ use std::{
 use poem::Request;
 use tokio::time::Instant;
 
-use super::{codes, operations::Operation, problem::Problem};
-use crate::domain::identity::Identity;
+use super::{codes, problem::Problem};
+use crate::{app::authenticate::Credential, domain::identity::Identity};
 
 /// A request on its way to its operation.
 #[derive(Debug)]
 pub(super) struct Call {
-    /// What it asks for.
-    pub(super) operation: &'static Operation,
     /// The parameters of its path, in their order; `None` for one whose percent-encoding is broken.
     pub(super) parameters: [Option<String>; 2],
     /// Its query, decoded: known names only, each once.
     pub(super) query: Vec<(String, String)>,
     /// Who asks: `None` where the operation is open.
     pub(super) identity: Option<Arc<Identity>>,
+    /// What they showed, where the answer lives longer than the judgement.
+    pub(super) credential: Option<Credential>,
     /// Until when the answer must begin.
     pub(super) deadline: Deadline,
     /// How large its body may be.

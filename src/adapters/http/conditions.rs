@@ -11,7 +11,7 @@ use poem_openapi::{
 use super::{
     call::{Call, Deadline},
     codes,
-    fields::{FromText, TextError},
+    fields::{FromText, TextError, Within},
     params,
     problem::Problem,
 };
@@ -181,7 +181,9 @@ impl<'a> ApiExtractor<'a> for Prefer {
         };
         let seconds = wait.split(';').next().unwrap_or_default().trim().trim_matches('"');
         let seconds = seconds.parse::<u64>().map_err(|_| Problem::unreadable("Prefer: wait is a number of seconds"))?;
-        Ok(Self(Some(Patience(Call::of(request)?.deadline.clone()).wait(Duration::from_secs(seconds)))))
+        let wait = Duration::from_secs(seconds).min(LONGEST_WAIT);
+        Call::of(request)?.deadline.extend(wait);
+        Ok(Self(Some(wait)))
     }
 }
 
@@ -189,11 +191,11 @@ impl<'a> ApiExtractor<'a> for Prefer {
 pub(super) struct Patience(Deadline);
 
 impl Patience {
-    /// Puts a wait that the request asks for on top of its time; gives what of it is granted.
-    pub(super) fn wait(&self, wait: Duration) -> Duration {
-        let granted = wait.min(LONGEST_WAIT);
-        self.0.extend(granted);
-        granted
+    /// Puts a wait that the request asks for on top of its time; gives it back as a duration.
+    pub(super) fn wait(&self, seconds: Option<Within<0, 60>>) -> Duration {
+        let wait = Duration::from_secs(seconds.map_or(0, Within::as_u32).into());
+        self.0.extend(wait);
+        wait
     }
 }
 

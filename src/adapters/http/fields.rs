@@ -10,7 +10,7 @@ use super::problem::Problem;
 use crate::domain::{
     engine::EngineName,
     execution::ExecutionStatus,
-    ids::WorkflowId,
+    ids::{ExecutionId, WorkflowId},
     json::JsonObject,
     scope::Scope,
     service_token::ServiceTokenId,
@@ -138,11 +138,8 @@ fn read_string<T: FromText>(value: &Value, at: &Pointer<'_>, problems: &mut Fiel
     match T::read_text(text) {
         Ok(read) => Some(read),
         Err(_) if text.contains('\0') => None,
-        Err(TextError::Form(message)) => {
-            problems.unreadable(at, message);
-            None
-        }
-        Err(TextError::Range(message)) => {
+        // A text is a text: what is wrong with it is its range.
+        Err(TextError::Form(message) | TextError::Range(message)) => {
             problems.out_of_range(at, message);
             None
         }
@@ -195,7 +192,8 @@ texts! {
     Name: text_schema(1, 200), |text| Self::parse(text).map_err(range);
     Remark: text_schema(0, 2_000), |text| Self::parse(text).map_err(range);
     Key: text_schema(1, 255), |text| Self::parse(text).map_err(range);
-    WorkflowId: uuid(), |text| Self::from_str(text).map_err(|error| TextError::Range(format!("{error} of a workflow")));
+    WorkflowId: uuid(), |text| Self::from_str(text).map_err(|_| TextError::Form("is no id of a workflow".to_owned()));
+    ExecutionId: uuid(), |text| Self::from_str(text).map_err(|_| TextError::Form("is no id of an execution".to_owned()));
     Scope: names(Scope::ALL.iter().map(|scope| scope.as_str())), |text| Self::from_str(text).map_err(range);
     ExecutionStatus: names(Self::ALL.into_iter().map(Self::as_str)), |text| {
         Self::parse(text).ok_or_else(|| TextError::Range("must be running, completed, failed or cancelled".to_owned()))
@@ -239,11 +237,6 @@ impl FromJson for bool {
 pub(super) struct Within<const LEAST: i64, const MOST: i64>(i64);
 
 impl<const LEAST: i64, const MOST: i64> Within<LEAST, MOST> {
-    /// The number.
-    pub(super) fn get(self) -> i64 {
-        self.0
-    }
-
     /// The number, where the range lies within 32 bits without a sign.
     pub(super) fn as_u32(self) -> u32 {
         u32::try_from(self.0).unwrap_or(0)
@@ -413,6 +406,12 @@ impl<'a, 'p> Members<'a, 'p> {
         }
     }
 
+    /// A member that may be absent, and where null is a value: absent is `None`, null `Some(None)`.
+    #[expect(clippy::option_option, reason = "read or not, there or not, null or not")]
+    pub(super) fn clearable<T: FromJson>(&mut self, name: &str) -> Option<Option<Option<T>>> {
+        if self.members.contains_key(name) { self.optional(name).map(Some) } else { Some(None) }
+    }
+
     /// A member that must be there and may be null.
     #[expect(clippy::option_option, reason = "read or not, and if read, there or not")]
     pub(super) fn nullable<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
@@ -432,7 +431,7 @@ impl<'a, 'p> Members<'a, 'p> {
 }
 
 /// Declares a request body: the struct that a handler gets, how it is read, and its schema. Members are `required`,
-/// `optional` (absent or null is `None`) or `nullable` (there, perhaps null).
+/// `optional` (absent or null is `None`), `nullable` (there, perhaps null) or `clearable` (absent, null, or there).
 macro_rules! request {
     ($(#[doc = $doc:literal])+ $vis:vis struct $name:ident {
         $($(#[doc = $field_doc:literal])+ $presence:ident $field:ident ($wire:literal): $type:ty),* $(,)?
@@ -475,10 +474,12 @@ macro_rules! request {
         }
     };
     (@type required $type:ty) => { $type };
+    (@type clearable $type:ty) => { Option<Option<$type>> };
     (@type $presence:ident $type:ty) => { Option<$type> };
     (@nullable required) => { false };
     (@nullable $presence:ident) => { true };
     (@required optional $wire:literal) => { None };
+    (@required clearable $wire:literal) => { None };
     (@required $presence:ident $wire:literal) => { Some($wire) };
 }
 pub(super) use request;
@@ -535,7 +536,7 @@ mod tests {
     fn a_body_becomes_values_of_the_domain() {
         let thing = read(json!({"id": "Demo", "maxThings": 3, "owner": null, "marks": ["jobs:work"]})).unwrap();
         assert_eq!(thing.id.as_str(), "demo");
-        assert_eq!(thing.max.map(Within::get), Some(3));
+        assert_eq!(thing.max.map(Within::as_u32), Some(3));
         assert!(thing.owner.is_none() && thing.marks.is_some_and(|marks| marks.0.contains(&Scope::JobsWork)));
     }
 

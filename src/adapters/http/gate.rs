@@ -26,7 +26,7 @@ use crate::{
     app::{
         App,
         access::missing_scope,
-        authenticate::{Caller, Mode},
+        authenticate::{Caller, Credential, Mode},
         context::{self, AuthContext},
     },
     domain::identity::{Identity, IdentityKind},
@@ -175,15 +175,19 @@ impl Gate {
         parameters: &Parameters<'_>,
     ) -> Result<Response, Problem> {
         let pairs = pairs(request.uri());
-        let caller = match operation.access {
+        let credential = match operation.access {
             Access::Open => None,
-            _ => Some(self.admitted(request, entry, operation, pairs.as_deref()).await?),
+            _ => Some(self.credential(request, operation, pairs.as_deref())),
+        };
+        let caller = match &credential {
+            None => None,
+            Some(credential) => Some(self.admitted(credential, entry, operation).await?),
         };
         let call = Call {
-            operation,
             parameters: parameters.decoded(),
             query: known_pairs(pairs, operation, &route.query)?,
             identity: caller.as_ref().map(|caller| Arc::clone(&caller.identity)),
+            credential: credential.filter(|_| operation.query_token),
             deadline: Deadline::within(self.settings.request_timeout),
             body_limit: self.settings.body_limit,
             tasks: self.tasks.clone(),
@@ -204,20 +208,24 @@ impl Gate {
         }
     }
 
+    /// What the caller shows: in the headers, and for streams in the query.
+    fn credential(&self, request: &Request, operation: &Operation, pairs: Option<&[(String, String)]>) -> Credential {
+        let credential = credentials::of_headers(request.headers());
+        if !operation.query_token || !self.settings.query_tokens {
+            return credential;
+        }
+        let tokens = pairs.unwrap_or_default().iter().filter(|(name, _)| is_token_name(name));
+        credentials::with_query(credential, tokens.map(|(_, token)| token.as_str()))
+    }
+
     /// The caller, if they may do this somewhere at all.
     async fn admitted(
         &self,
-        request: &Request,
+        credential: &Credential,
         entry: &mut Entry,
         operation: &Operation,
-        pairs: Option<&[(String, String)]>,
     ) -> Result<Caller, Problem> {
-        let mut credential = credentials::of_headers(request.headers());
-        if operation.query_token && self.settings.query_tokens {
-            let tokens = pairs.unwrap_or_default().iter().filter(|(name, _)| is_token_name(name));
-            credential = credentials::with_query(credential, tokens.map(|(_, token)| token.as_str()));
-        }
-        let caller = self.app.authenticator.authenticate(&credential).await?;
+        let caller = self.app.authenticator.authenticate(credential).await?;
         entry.identity = Some(Arc::clone(&caller.identity));
         if !(matches!(operation.access, Access::UserOr(_)) && caller.identity.kind == IdentityKind::User) {
             for scope in operation.scopes() {

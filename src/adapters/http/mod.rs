@@ -10,15 +10,23 @@ mod call;
 mod codes;
 mod conditions;
 mod credentials;
+mod deployments;
 mod document;
+mod engines;
 mod errors;
+mod event_stream;
+mod events;
+mod executions;
+mod failed_engines;
 mod fields;
 mod gate;
 mod headers;
 mod identity;
 mod ijson;
+mod jobs;
 mod json;
 mod matcher;
+mod messages;
 mod operations;
 mod operations_api;
 mod pages;
@@ -26,10 +34,15 @@ mod paging;
 mod params;
 mod percent;
 mod problem;
+mod processes;
 mod refusals;
 mod server;
+mod service_tokens;
 mod tags;
 mod text;
+mod user_tasks;
+mod workflows;
+mod workspaces;
 mod yaml;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -38,15 +51,26 @@ use poem::{Endpoint, Response, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{document::Document, server::serve};
 use self::{
+    deployments::DeploymentsApi,
+    engines::EnginesApi,
+    events::EventsApi,
+    executions::ExecutionsApi,
     gate::{Gate, Route},
     headers::Cors,
     identity::IdentityApi,
+    jobs::JobsApi,
     matcher::Matcher,
+    messages::MessagesApi,
     operations::{OPERATIONS, Operation},
     operations_api::OperationsApi,
+    processes::ProcessesApi,
+    service_tokens::ServiceTokensApi,
+    user_tasks::UserTasksApi,
+    workflows::WorkflowsApi,
+    workspaces::WorkspacesApi,
 };
+pub use self::{document::Document, server::serve};
 use crate::app::App;
 
 /// How the HTTP API behaves.
@@ -77,7 +101,21 @@ impl Default for Settings {
 }
 
 /// All operations.
-type Apis = (OperationsApi, IdentityApi);
+type Apis = (
+    OperationsApi,
+    IdentityApi,
+    ServiceTokensApi,
+    WorkspacesApi,
+    WorkflowsApi,
+    ExecutionsApi,
+    EventsApi,
+    DeploymentsApi,
+    ProcessesApi,
+    UserTasksApi,
+    MessagesApi,
+    JobsApi,
+    EnginesApi,
+);
 
 /// The API over these use cases. Open streams end when `stopping` says so.
 pub fn routes(
@@ -85,9 +123,22 @@ pub fn routes(
     settings: Settings,
     stopping: &CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<> {
-    let document = Arc::new(Document::generate());
-    let apis: Apis = (OperationsApi { app: Arc::clone(&app), document }, IdentityApi);
-    let _ = stopping;
+    let app_of = || Arc::clone(&app);
+    let apis: Apis = (
+        OperationsApi { app: app_of(), document: Arc::new(Document::generate()) },
+        IdentityApi,
+        ServiceTokensApi { app: app_of() },
+        WorkspacesApi { app: app_of() },
+        WorkflowsApi { app: app_of() },
+        ExecutionsApi { app: app_of() },
+        EventsApi { app: app_of(), stopping: stopping.clone() },
+        DeploymentsApi { app: app_of() },
+        ProcessesApi { app: app_of() },
+        UserTasksApi { app: app_of() },
+        MessagesApi { app: app_of() },
+        JobsApi { app: app_of() },
+        EnginesApi { app: app_of() },
+    );
     let mut endpoints = HashMap::new();
     apis.add_routes(&mut endpoints);
     let queries = document::known_queries().into_iter();

@@ -229,9 +229,5 @@ macro_rules! path_keys {
 
 path_keys! {
     /// The key of a process, or the name of a message that starts one.
-    ProcessKeyParam: PROCESS_NOT_FOUND;
+    ProcessName: PROCESS_NOT_FOUND;
 }
-
-/// The name of a message or a signal: made up by the sender, so a bad one is 422.
-#[derive(Debug)]
-pub(super) struct MessageName(pub(super) Key);

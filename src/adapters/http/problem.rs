@@ -112,6 +112,11 @@ impl Problem {
         self.0.code
     }
 
+    /// What went wrong this time.
+    pub(super) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// Its status.
     pub(super) fn http_status(&self) -> StatusCode {
         self.0.status

@@ -3,4 +3,5 @@
 
 pub mod memory;
 mod position;
+pub mod sea_orm;
 mod spent;

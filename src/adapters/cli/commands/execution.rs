@@ -3,12 +3,17 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::watch;
+use super::{
+    watch,
+    workflow::{self, ListExecutions},
+};
 use crate::adapters::cli::{CliError, Session, request::Request};
 
 /// What can be done with executions.
 #[derive(Debug, Subcommand)]
 pub enum ExecutionCommand {
+    /// List a workflow's executions, newest first
+    List(ListExecutions),
     /// Show an execution
     Show {
         /// Its id
@@ -32,6 +37,7 @@ pub enum ExecutionCommand {
 pub(in crate::adapters::cli) async fn run(command: ExecutionCommand, session: &Session) -> Result<(), CliError> {
     let get = async |id: &str| session.client.send(Request::get(&["api", "executions", id])).await;
     match command {
+        ExecutionCommand::List(query) => workflow::executions(query, session).await,
         ExecutionCommand::Show { id } => watch::record(&get(&id).await?.body, session),
         ExecutionCommand::Watch { id } => watch::until_end(&get(&id).await?.body, session).await,
         ExecutionCommand::Cancel { id, reason } => {

@@ -46,17 +46,7 @@ pub enum WorkflowCommand {
     /// Start an execution
     Run(Run),
     /// List a workflow's executions, newest first
-    Executions {
-        /// Which workflow.
-        #[command(flatten)]
-        which: Which,
-        /// running, completed, failed or cancelled
-        #[arg(long)]
-        status: Option<String>,
-        /// Only those with this business key
-        #[arg(long)]
-        business_key: Option<String>,
-    },
+    Executions(ListExecutions),
     /// Show a workflow's events, oldest first
     Events {
         /// Which workflow.
@@ -82,6 +72,20 @@ pub struct Which {
     /// The workspace in which to look for the name
     #[arg(long, value_name = "ID")]
     workspace: Option<String>,
+}
+
+/// Which executions.
+#[derive(Debug, Args)]
+pub struct ListExecutions {
+    /// Of which workflow.
+    #[command(flatten)]
+    which: Which,
+    /// Only running, completed, failed or cancelled ones
+    #[arg(long)]
+    status: Option<String>,
+    /// Only those with this business key
+    #[arg(long, value_name = "KEY")]
+    business_key: Option<String>,
 }
 
 /// What a new workflow is to be.
@@ -209,18 +213,21 @@ pub(in crate::adapters::cli) async fn run(command: WorkflowCommand, session: &Se
             output.list(client.list(request).await?.items, DEPLOYMENTS, "no deployment yet")
         }
         WorkflowCommand::Run(wish) => start(wish, session).await,
-        WorkflowCommand::Executions { which, status, business_key } => {
-            let id = id_of(&which, session).await?;
-            let request = Request::get(&["api", "workflows", &id, "executions"])
-                .query("status", status)
-                .query("business_key", business_key);
-            output.list(client.list(request).await?.items, EXECUTIONS, "no execution")
-        }
+        WorkflowCommand::Executions(query) => executions(query, session).await,
         WorkflowCommand::Events { which, after, execution, follow } => {
             let id = id_of(&which, session).await?;
             events(&id, after, execution, follow, session).await
         }
     }
+}
+
+/// Lists a workflow's executions.
+pub(super) async fn executions(query: ListExecutions, session: &Session) -> Result<(), CliError> {
+    let id = id_of(&query.which, session).await?;
+    let request = Request::get(&["api", "workflows", &id, "executions"])
+        .query("status", query.status)
+        .query("business_key", query.business_key);
+    session.output.list(session.client.list(request).await?.items, EXECUTIONS, "no execution")
 }
 
 async fn create(wish: CreateWorkflow, session: &Session) -> Result<(), CliError> {

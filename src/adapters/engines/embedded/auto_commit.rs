@@ -106,6 +106,7 @@ impl ProcessEngine for AutoCommitEngine {
     }
 
     async fn deploy(&self, request: Deploy) -> Result<Vec<DeployedDefinition>, EngineError> {
+        self.engine.prepare(&request.resources).await;
         let changes = self.run(EngineCommand::Deploy(request)).await?;
         let deployed = changes.into_iter().find_map(|change| match change {
             EngineChange::Deployed(definitions) => Some(definitions),

@@ -27,13 +27,13 @@ pub(super) struct Definition {
     pub(super) id: Uuid,
     pub(super) workspace: WorkspaceId,
     pub(super) process_key: ProcessKey,
-    pub(super) process: Process,
+    pub(super) process: Arc<Process>,
     /// The size of its file, in bytes.
     weight: usize,
 }
 
 impl Definition {
-    pub(super) fn new(row: &DefinitionRow, process: Process) -> Self {
+    pub(super) fn new(row: &DefinitionRow, process: Arc<Process>) -> Self {
         Self {
             id: row.id,
             workspace: row.workspace.clone(),
@@ -76,7 +76,7 @@ impl DefinitionCache {
 fn read(row: &DefinitionRow) -> Option<Definition> {
     let processes = machine::read(&row.xml).ok()?;
     let process = processes.into_iter().find(|process| process.key() == row.process_key.as_str())?;
-    Some(Definition::new(row, process))
+    Some(Definition::new(row, Arc::new(process)))
 }
 
 const fn unreadable() -> RepositoryError {

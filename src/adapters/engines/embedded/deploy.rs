@@ -1,12 +1,14 @@
 //! Deployments: every file is read, and either all their processes become startable or none.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     blocking,
     definitions::Definition,
-    machine::{self, ModelError, Process},
+    machine::{ModelError, Process},
+    readings::Readings,
     starts::Starts,
     unit::Unit,
 };
@@ -33,7 +35,7 @@ struct Readable {
 /// A process of it, with what starts it.
 struct Candidate {
     key: ProcessKey,
-    process: Process,
+    process: Arc<Process>,
     starts: Starts,
 }
 
@@ -41,8 +43,9 @@ impl Unit<'_> {
     /// Puts resources on the engine, all or none.
     pub(super) async fn deploy(&mut self, request: Deploy) -> Result<(), EngineError> {
         let Deploy { deployment, workspace, resources } = request;
-        let now = self.now;
-        let files = blocking::run(move || read_all(resources, now)).await?.map_err(EngineError::Rejected)?;
+        let (readings, now) = (self.engine.readings.clone(), self.now);
+        let files = blocking::run(move || read_all(&readings, resources, now)).await?;
+        let files = files.map_err(EngineError::Rejected)?;
         let mut deployed = Vec::new();
         for Readable { resource, digest, processes } in files {
             for candidate in processes {
@@ -97,14 +100,17 @@ impl Unit<'_> {
 }
 
 /// Reads every file, and says everything that is wrong with any of them.
-fn read_all(resources: Vec<Resource>, now: Timestamp) -> Result<Vec<Readable>, Vec<ResourceError>> {
+fn read_all(
+    readings: &Readings,
+    resources: Vec<Resource>,
+    now: Timestamp,
+) -> Result<Vec<Readable>, Vec<ResourceError>> {
     let mut files: Vec<Readable> = Vec::with_capacity(resources.len());
     let mut errors = Vec::new();
     for resource in resources {
-        match read(&resource, now) {
-            Ok(processes) => {
+        match read(readings, &resource, now) {
+            Ok((digest, processes)) => {
                 errors.extend(files.iter().flat_map(|earlier| clashes(earlier, &resource, &processes)));
-                let digest = Sha256::digest(&resource.content).into();
                 files.push(Readable { resource, digest, processes });
             }
             Err(found) => errors.extend(found),
@@ -125,9 +131,17 @@ fn clashes(earlier: &Readable, resource: &Resource, processes: &[Candidate]) -> 
     name.into_iter().chain(keys).collect()
 }
 
-fn read(resource: &Resource, now: Timestamp) -> Result<Vec<Candidate>, Vec<ResourceError>> {
-    let processes = machine::read(&resource.content)
-        .map_err(|errors| errors.into_iter().map(|error| model_error(resource, error)).collect::<Vec<_>>())?;
+/// The digest of a file, and its processes.
+fn read(
+    readings: &Readings,
+    resource: &Resource,
+    now: Timestamp,
+) -> Result<([u8; 32], Vec<Candidate>), Vec<ResourceError>> {
+    let reading = readings.read(&resource.content);
+    let processes = match &reading.outcome {
+        Ok(processes) => processes,
+        Err(errors) => return Err(errors.iter().map(|error| model_error(resource, error.clone())).collect()),
+    };
     if processes.len() > MAX_PROCESSES {
         return Err(vec![at_top(resource, format!("the file holds more than {MAX_PROCESSES} executable processes"))]);
     }
@@ -135,16 +149,16 @@ fn read(resource: &Resource, now: Timestamp) -> Result<Vec<Candidate>, Vec<Resou
     let mut errors = Vec::new();
     for process in processes {
         let id = process.key().to_owned();
-        match candidate(process, now) {
+        match candidate(Arc::clone(process), now) {
             Ok(candidate) => candidates.push(candidate),
             Err(message) => errors.push(ResourceError { element_id: Some(id), ..at_top(resource, message) }),
         }
     }
-    if errors.is_empty() { Ok(candidates) } else { Err(errors) }
+    if errors.is_empty() { Ok((reading.digest, candidates)) } else { Err(errors) }
 }
 
 /// A process with its start events worked out; the error is a sentence.
-fn candidate(process: Process, now: Timestamp) -> Result<Candidate, String> {
+fn candidate(process: Arc<Process>, now: Timestamp) -> Result<Candidate, String> {
     let key = Key::parse(process.key()).map_err(|error| format!("the id of a process {error}"))?;
     let starts = Starts::of(&process, now)?;
     Ok(Candidate { key, process, starts })

@@ -20,6 +20,7 @@ mod instances;
 mod jobs;
 pub mod machine;
 mod messages;
+mod readings;
 mod starts;
 mod tasks;
 mod unit;
@@ -31,13 +32,17 @@ use jiff::Timestamp;
 
 pub use auto_commit::AutoCommitEngine;
 use definitions::DefinitionCache;
+use readings::Readings;
 use unit::Unit;
 
-use crate::ports::{
-    engine::EngineError,
-    local_engine::{EngineChange, EngineCommand, LocalEngine},
-    repository::UnitOfWork,
-    rng::Rng,
+use crate::{
+    domain::deployment::Resource,
+    ports::{
+        engine::EngineError,
+        local_engine::{EngineChange, EngineCommand, LocalEngine},
+        repository::UnitOfWork,
+        rng::Rng,
+    },
 };
 
 /// Runs BPMN processes in the gate's own database, within its caller's unit of work.
@@ -53,17 +58,26 @@ use crate::ports::{
 pub struct EmbeddedEngine {
     rng: Arc<dyn Rng>,
     definitions: DefinitionCache,
+    readings: Readings,
 }
 
 impl EmbeddedEngine {
     /// An engine that draws ids and lock tokens from `rng`.
     pub fn new(rng: Arc<dyn Rng>) -> Self {
-        Self { rng, definitions: DefinitionCache::default() }
+        Self { rng, definitions: DefinitionCache::default(), readings: Readings::default() }
     }
 }
 
 #[async_trait]
 impl LocalEngine for EmbeddedEngine {
+    async fn prepare(&self, resources: &[Resource]) {
+        let (readings, resources) = (self.readings.clone(), resources.to_vec());
+        let read = move || resources.iter().map(|resource| readings.read(&resource.content)).for_each(drop);
+        if let Err(error) = blocking::run(read).await {
+            tracing::warn!(%error, "the resources of a deployment could not be read ahead");
+        }
+    }
+
     async fn apply(
         &self,
         uow: &mut dyn UnitOfWork,
@@ -110,3 +124,6 @@ impl LocalEngine for EmbeddedEngine {
         Ok(uow.instances().sweep(before, limit).await?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! Values as they are stored, and back.
+
+use jiff::Timestamp;
+use sea_orm::sea_query::Expr;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::error::corrupt;
+use crate::{
+    domain::{
+        engine::EngineName,
+        execution::ExecutionStatus,
+        text::{Key, Name, Remark},
+        workspace::{WorkspaceAccess, WorkspaceId},
+    },
+    ports::repository::RepositoryError,
+};
+
+type Read<T> = Result<T, RepositoryError>;
+
+/// Microseconds since 1970: what both databases keep of a time.
+pub(super) fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// The microseconds of the moment at which Postgres began the statement (a stable value, fit for index look-ups).
+pub(super) fn now_in_database() -> Expr {
+    Expr::cust("CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS bigint)")
+}
+
+pub(super) fn time(stored: i64) -> Read<Timestamp> {
+    Timestamp::from_microsecond(stored).map_err(|_| corrupt("time"))
+}
+
+pub(super) fn time_if(stored: Option<i64>) -> Read<Option<Timestamp>> {
+    stored.map(time).transpose()
+}
+
+/// A count or number, as the databases keep it.
+pub(super) fn number(count: u64) -> Read<i64> {
+    i64::try_from(count).map_err(|_| corrupt("number"))
+}
+
+/// A number that fits, whatever its type.
+pub(super) fn count<T: TryFrom<i64>>(stored: i64) -> Read<T> {
+    T::try_from(stored).map_err(|_| corrupt("number"))
+}
+
+/// How many rows a statement touched.
+pub(super) fn touched(rows: u64) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Read<String> {
+    serde_json::to_string(value).map_err(|_| corrupt("document"))
+}
+
+pub(super) fn unjson<T: DeserializeOwned>(stored: &str) -> Read<T> {
+    serde_json::from_str(stored).map_err(|_| corrupt("document"))
+}
+
+pub(super) fn hash(stored: Vec<u8>) -> Read<[u8; 32]> {
+    stored.try_into().map_err(|_| corrupt("hash"))
+}
+
+pub(super) fn workspace(stored: &str) -> Read<WorkspaceId> {
+    WorkspaceId::parse(stored).map_err(|_| corrupt("workspace id"))
+}
+
+pub(super) fn engine(stored: &str) -> Read<EngineName> {
+    EngineName::parse(stored).map_err(|_| corrupt("engine name"))
+}
+
+pub(super) fn name(stored: String) -> Read<Name> {
+    Name::parse(stored).map_err(|_| corrupt("name"))
+}
+
+pub(super) fn key(stored: String) -> Read<Key> {
+    Key::parse(stored).map_err(|_| corrupt("key"))
+}
+
+pub(super) fn key_if(stored: Option<String>) -> Read<Option<Key>> {
+    stored.map(key).transpose()
+}
+
+/// A key as text, where there is one.
+pub(super) fn text(key: Option<&Key>) -> Option<String> {
+    key.map(|key| key.as_str().to_owned())
+}
+
+pub(super) fn remark_if(stored: Option<String>) -> Read<Option<Remark>> {
+    stored.map(|text| Remark::parse(text).map_err(|_| corrupt("text"))).transpose()
+}
+
+pub(super) fn status(stored: &str) -> Read<ExecutionStatus> {
+    ExecutionStatus::parse(stored).ok_or_else(|| corrupt("status"))
+}
+
+/// The condition that a column of workspace ids lies within what a caller reaches; `None`: no condition.
+pub(super) fn within(column: impl sea_orm::ColumnTrait, access: &WorkspaceAccess) -> Option<Expr> {
+    match access {
+        WorkspaceAccess::All => None,
+        WorkspaceAccess::Only(ids) => Some(column.is_in(ids.iter().map(WorkspaceId::as_str))),
+    }
+}

@@ -1,0 +1,123 @@
+//! The `tidegate` command: what the composition root does itself, and the hand-over of all else to the command line.
+
+use std::{
+    error::Error,
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
+
+use tokio::runtime;
+use tracing_subscriber::EnvFilter;
+
+use super::serve;
+use crate::{
+    adapters::{
+        cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        http::Document,
+    },
+    config::{self, Argument, LogFormat, Sources, TelemetryConfig},
+};
+
+/// Does what the command line says; gives the process's exit code ([`exit`]).
+pub fn run(cli: Cli) -> ExitCode {
+    let json = cli.wants_json();
+    let sources = Sources::of_process();
+    match cli.command {
+        Command::Serve(options) => run_gate(&with_options(sources, options)),
+        Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
+        Command::Openapi => {
+            let document = Document::generate();
+            print(if json { document.json() } else { document.yaml() })
+        }
+        _ => call(cli, sources),
+    }
+}
+
+/// Runs the gate until it is told to stop.
+fn run_gate(sources: &Sources) -> ExitCode {
+    let loaded = match config::load(sources) {
+        Ok(loaded) => loaded,
+        Err(error) => return failed(&error, exit::USAGE),
+    };
+    start_logging(&loaded.config.telemetry);
+    for warning in &loaded.warnings {
+        tracing::warn!(key = warning.key, "{}", warning.message);
+    }
+    let served = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Into::into)
+        .and_then(|runtime| Ok(runtime.block_on(serve(loaded.config))?));
+    served.map_or_else(|error: Box<dyn Error>| failed(&*error, exit::FAILED), |()| ExitCode::SUCCESS)
+}
+
+fn start_logging(config: &TelemetryConfig) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&config.log_level))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Shows the config in force.
+fn check(sources: &Sources, json: bool) -> ExitCode {
+    match config::load(sources) {
+        Ok(loaded) if json => print(&format!("{:#}\n", loaded.to_json())),
+        Ok(loaded) => print(&loaded.report()),
+        Err(error) => {
+            if json {
+                print(&format!("{:#}\n", error.to_json()));
+            }
+            for warning in &error.warnings {
+                eprintln!("warning: {warning}");
+            }
+            failed(&error, exit::USAGE)
+        }
+    }
+}
+
+/// Calls a gate.
+fn call(cli: Cli, sources: Sources) -> ExitCode {
+    let variables = Variables::new(sources.environment);
+    let called = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CliError::Output)
+        .and_then(|runtime| runtime.block_on(cli::run(cli, &variables)));
+    called.map_or_else(
+        |error| {
+            error.report();
+            ExitCode::from(error.exit_code())
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
+    let argument = |key: String, text: String, option: String| Argument { key, text, option };
+    let bind = options.bind.map(|text| argument("server.bind".to_owned(), text, "--bind".to_owned()));
+    let set = options.set.into_iter().map(|(key, text)| argument(key.clone(), text, format!("--set {key}")));
+    Sources { config: options.config, arguments: bind.into_iter().chain(set).collect(), ..sources }
+}
+
+/// Prints to standard output; whoever closed it has seen enough.
+fn print(text: &str) -> ExitCode {
+    let printed = std::io::stdout().lock().write_all(text.as_bytes());
+    drop(printed);
+    ExitCode::SUCCESS
+}
+
+/// Prints an error with its causes, once.
+fn failed(error: &dyn Error, code: u8) -> ExitCode {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    eprintln!("error: {text}");
+    ExitCode::from(code)
+}

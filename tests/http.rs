@@ -1,0 +1,4 @@
+//! The rules of the HTTP surface (DESIGN section 6), from outside.
+
+mod credentials;
+mod document;

@@ -1,6 +1,10 @@
 //! `tidegate serve`: opens the store, brings it up to date, sees to the first token, listens, and ends in order.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::{
     net::TcpListener,
@@ -12,7 +16,10 @@ use crate::{
     adapters::{
         clock::SystemClock,
         http::{self, Settings},
-        persistence::memory::MemoryRepository,
+        persistence::{
+            memory::MemoryRepository,
+            sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, InvalidDatabaseUrl, SeaOrmRepository},
+        },
         rng::SystemRng,
     },
     app::authenticate::{AnonymousAccess, Mode},
@@ -24,6 +31,12 @@ use crate::{
 /// Why the gate does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// `database.url` is none.
+    #[error("database.url {0}")]
+    Url(#[from] InvalidDatabaseUrl),
+    /// The store cannot be opened.
+    #[error("the database cannot be opened")]
+    Database(#[from] ConnectError),
     /// The store does not answer.
     #[error("the database cannot be used")]
     Repository(#[from] RepositoryError),
@@ -49,6 +62,39 @@ pub enum ServeError {
     Server(#[source] std::io::Error),
 }
 
+/// An opened store, and how it is closed.
+enum Store {
+    Memory(MemoryRepository),
+    Database(Arc<SeaOrmRepository>),
+}
+
+impl Store {
+    async fn open(config: &Config) -> Result<Self, ServeError> {
+        let text = config.database.url.expose();
+        if text.starts_with("memory:") {
+            return Ok(Self::Memory(MemoryRepository::default()));
+        }
+        let url = DatabaseUrl::parse(text)?;
+        let database = DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) };
+        let repository = SeaOrmRepository::connect(&database).await?;
+        repository.migrate().await?;
+        Ok(Self::Database(Arc::new(repository)))
+    }
+
+    fn repository(&self) -> Arc<dyn Repository> {
+        match self {
+            Self::Memory(repository) => Arc::new(repository.clone()),
+            Self::Database(repository) => repository.clone(),
+        }
+    }
+
+    async fn close(self) {
+        if let Self::Database(repository) = self {
+            repository.close().await;
+        }
+    }
+}
+
 /// Runs the gate until it is told to stop (SIGTERM, SIGINT), then ends in order: new requests are refused, waits answer
 /// with what they have, streams end, commands finish.
 ///
@@ -59,7 +105,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         [only] => only.name.clone(),
         _ => return Err(ServeError::Engines),
     };
-    let repository: Arc<dyn Repository> = Arc::new(MemoryRepository::default());
+    let store = Store::open(&config).await?;
+    let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
     if config.auth.mode.is_none() && config.auth.bootstrap_service_token.is_none() {
         first_token::mint(&*repository, &*clock, &*rng, &folder(&config)).await?;
@@ -96,11 +143,16 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let served = http::serve(listener, routes, stopping, config.server.shutdown_grace);
     let ((), served) = tokio::join!(told, served);
     gate.stop(config.server.shutdown_grace).await;
+    store.close().await;
     served.map_err(ServeError::Server)
 }
 
-fn folder(_: &Config) -> PathBuf {
-    PathBuf::from("data")
+/// Beside the database's file; else `data`.
+fn folder(config: &Config) -> PathBuf {
+    match DatabaseUrl::parse(config.database.url.expose()) {
+        Ok(DatabaseUrl::Sqlite(file)) => file.parent().map(Path::to_path_buf).unwrap_or_default(),
+        _ => PathBuf::from("data"),
+    }
 }
 
 const fn mode(mode: Option<AuthMode>) -> Mode {

@@ -32,6 +32,20 @@ fn id_of(element: &str) -> &str {
     element.split("id=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an element with an id")
 }
 
+/// The same elements under other ids, as a file with several processes needs.
+pub(super) fn renamed(elements: &str, suffix: &str) -> String {
+    let mut text = elements.to_owned();
+    for name in ["id=\"", "sourceRef=\"", "targetRef=\""] {
+        let parts: Vec<String> = text
+            .split(&format!(" {name}"))
+            .enumerate()
+            .map(|(at, part)| if at == 0 { part.to_owned() } else { part.replacen('"', &format!("{suffix}\""), 1) })
+            .collect();
+        text = parts.join(&format!(" {name}"));
+    }
+    text
+}
+
 /// `start`, these elements one after the other, `end`.
 pub(super) fn steps(elements: &[&str]) -> String {
     let mut text = String::from("<bpmn:startEvent id=\"start\" />\n");

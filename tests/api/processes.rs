@@ -35,13 +35,13 @@ async fn an_instance_goes_by_its_native_id_too() {
     assert_eq!(world.variables(native).await, json!({"a": 1}));
     let other = World::new().await;
     for id in [native, &handle] {
-        other.get(&format!("/api/process/{id}")).await.problem(404, "process_instance.not_found");
+        other.get(&format!("/api/process/{id}")).await.problem(404, "process.not_found");
     }
     let task = world.tasks("").await.remove(0)["id"].as_str().unwrap().to_owned();
     let bare = task.strip_prefix("embedded~").unwrap();
     world.post(&format!("/api/userTask/{bare}/complete"), json!({})).await.is(204);
     for id in ["nosuch~1", "embedded~", "embedded~nosuch", "~", "nosuch"] {
-        world.get(&format!("/api/process/{id}")).await.problem(404, "process_instance.not_found");
+        world.get(&format!("/api/process/{id}")).await.problem(404, "process.not_found");
     }
 }
 

@@ -36,7 +36,7 @@ async fn a_task_shows_what_its_model_says() {
     assert_eq!((&task["assignee"], &task["candidateGroups"]), (&json!("eve"), &json!(["sales", "ops"])));
     assert_eq!((&task["candidateUsers"], &task["formKey"]), (&json!(["ada", "bob"]), &json!("form-1")));
     assert_eq!((&task["engine"], &task["workspaceId"]), (&json!("embedded"), &json!(world.id)));
-    assert_eq!(task["due"], "2030-01-02T03:04:05Z");
+    assert!(task["due"].as_str().unwrap().starts_with("2030-01-02T03:04:05"), "{task}");
     assert!(task["createdAt"].as_str().unwrap().ends_with('Z'));
 }
 

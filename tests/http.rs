@@ -1,4 +1,8 @@
 //! The rules of the HTTP surface (DESIGN section 6), from outside.
 
+mod answers;
+mod bodies;
 mod credentials;
 mod document;
+mod resources;
+mod running;

@@ -19,9 +19,9 @@ fn the_commands_of_the_readme_work() {
     symlink(root.join("examples"), folder.path().join("examples")).unwrap();
     let programs = Path::new(env!("CARGO_BIN_EXE_tidegate")).parent().unwrap();
     let script = format!("PATH='{}':\"$PATH\"\n{}", programs.display(), script_of(README));
-    let script = script.replace("127.0.0.1:8080", &format!("127.0.0.1:{}", free_port()));
+    let address = format!("127.0.0.1:{}", free_port());
 
-    let output = run(&script, folder.path());
+    let output = run(&script.replace("127.0.0.1:8080", &address), &address, folder.path());
 
     let shown = String::from_utf8_lossy(&output.stdout);
     let log = std::fs::read_to_string(folder.path().join("gate.log")).unwrap_or_default();
@@ -62,11 +62,13 @@ fn script_of(markdown: &str) -> String {
 }
 
 /// Runs a script with its whole process group ended after two minutes at most.
-fn run(script: &str, folder: &Path) -> Output {
+fn run(script: &str, address: &str, folder: &Path) -> Output {
     quiet("timeout")
         .args(["--kill-after=10", "120", "bash", "-c", script])
         .current_dir(folder)
         .env("HOME", folder)
+        .env("TIDEGATE_SERVER__BIND", address)
+        .env("TIDEGATE_URL", format!("http://{address}"))
         .env_remove("XDG_CONFIG_HOME")
         .process_group(0)
         .output()

@@ -12,7 +12,10 @@ use regex::Regex;
 pub(crate) struct SourceFile {
     /// Below `src/`.
     pub(crate) name: String,
-    text: String,
+    /// What the file names outside of `#[cfg(test)]` modules.
+    pub(crate) mentions: Vec<Mention>,
+    /// Modules in files of their own that only tests compile.
+    test_modules: Vec<Vec<String>>,
 }
 
 /// A path that a file names.
@@ -39,19 +42,21 @@ pub(crate) fn read_all(src: &Path) -> Vec<SourceFile> {
             }
         }
     }
-    let tests: Vec<Vec<String>> = files.iter().flat_map(|file| file.walk().test_modules).collect();
-    files.retain(|file| !tests.iter().any(|test| file.module().starts_with(test)));
+    let tests: Vec<Vec<String>> = files.iter().flat_map(|file| file.test_modules.clone()).collect();
+    files.retain(|file| !tests.iter().any(|test| module(&file.name).starts_with(test)));
     files
 }
 
 impl SourceFile {
     pub(crate) fn new(name: &str, text: &str) -> Self {
-        Self { name: name.to_owned(), text: text.to_owned() }
+        let mut walk = Walk { tokens: tokens(text), ..Walk::default() };
+        walk.block(&module(name), false);
+        Self { name: name.to_owned(), mentions: walk.mentions, test_modules: walk.test_modules }
     }
 
     /// The room of the house that the file is in: its first module, of adapters the first two.
     pub(crate) fn room(&self) -> String {
-        match &self.module()[..] {
+        match &module(&self.name)[..] {
             [] => self.name.trim_end_matches(".rs").to_owned(),
             module => room(module),
         }
@@ -59,28 +64,16 @@ impl SourceFile {
 
     /// The file's own module, `domain::ids`; empty for `lib.rs` and `main.rs`.
     pub(crate) fn path(&self) -> String {
-        self.module().join("::")
+        module(&self.name).join("::")
     }
+}
 
-    /// What the file names outside of `#[cfg(test)]` modules.
-    pub(crate) fn mentions(&self) -> Vec<Mention> {
-        self.walk().mentions
+fn module(name: &str) -> Vec<String> {
+    let mut path = PathBuf::from(name).with_extension("");
+    if path.ends_with("mod") || path == Path::new("lib") || path == Path::new("main") {
+        path.pop();
     }
-
-    fn module(&self) -> Vec<String> {
-        let mut path = PathBuf::from(&self.name).with_extension("");
-        if path.ends_with("mod") || path == Path::new("lib") || path == Path::new("main") {
-            path.pop();
-        }
-        path.iter().map(|part| part.to_string_lossy().into_owned()).collect()
-    }
-
-    fn walk(&self) -> Walk {
-        let mut walk = Walk { tokens: tokens(&self.text), ..Walk::default() };
-        let module = self.module();
-        walk.block(&module, false);
-        walk
-    }
+    path.iter().map(|part| part.to_string_lossy().into_owned()).collect()
 }
 
 impl Mention {
@@ -99,7 +92,6 @@ struct Walk {
     tokens: Vec<(usize, String)>,
     at: usize,
     mentions: Vec<Mention>,
-    /// Modules in files of their own that only tests compile.
     test_modules: Vec<Vec<String>>,
 }
 

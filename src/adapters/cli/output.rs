@@ -2,13 +2,17 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::CliError;
 
 /// A column or a field: what it is called and where in the JSON it stands (RFC 6901).
 pub(super) type Field = (&'static str, &'static str);
+
+/// Fields that may be broken over lines.
+const PROSE: &[&str] = &["/scopes", "/workspaces_shown", "/name", "/description", "/variables", "/candidateGroups"];
 
 /// Where answers go.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +32,13 @@ impl Output {
         let mut table = plain_table();
         table.set_header(columns.iter().map(|(name, _)| *name));
         for item in &items {
-            table.add_row(columns.iter().map(|(_, pointer)| item.pointer(pointer).map(cell).unwrap_or_default()));
+            table.add_row(columns.iter().map(|(_, pointer)| field(item, pointer)));
+        }
+        // An id that is broken over lines cannot be copied: only prose is.
+        for (column, (_, pointer)) in table.column_iter_mut().zip(columns) {
+            if !PROSE.contains(pointer) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         print(&trimmed(&table))
     }
@@ -40,9 +50,9 @@ impl Output {
         }
         let mut table = plain_table();
         for (name, pointer) in fields {
-            let text = value.pointer(pointer).map(cell).filter(|text| !text.is_empty());
-            if let Some(text) = text {
-                table.add_row([(*name).to_owned(), text]);
+            let text = field(value, pointer);
+            if !text.is_empty() {
+                table.add_row([name.to_lowercase(), text]);
             }
         }
         print(&trimmed(&table))
@@ -82,6 +92,16 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
     writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(CliError::Output)
 }
 
+/// A field as people read it: times to the second.
+fn field(value: &Value, pointer: &str) -> String {
+    let Some(value) = value.pointer(pointer) else { return String::new() };
+    let time = if ["_at", "At", "Until"].iter().any(|end| pointer.ends_with(end)) { value.as_str() } else { None };
+    match time.and_then(|text| text.parse::<Timestamp>().ok()) {
+        Some(time) => time.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        None => cell(value),
+    }
+}
+
 /// A value as a cell shows it.
 pub(super) fn cell(value: &Value) -> String {
     match value {
@@ -104,6 +124,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn times_are_told_to_the_second() {
+        let value = json!({"created_at": "2026-11-22T03:26:41.220762Z", "key": "2026-11-22T03:26:41.220762Z", "ended_at": null});
+        assert_eq!(field(&value, "/created_at"), "2026-11-22 03:26:41Z");
+        assert_eq!(field(&value, "/key"), "2026-11-22T03:26:41.220762Z");
+        assert_eq!(field(&value, "/ended_at"), "");
+    }
 
     #[test]
     fn cells_show_values_and_obey_nobody() {

@@ -154,11 +154,11 @@ pub(super) fn drain(tasks: &TaskTracker, body: RawBody) {
     }
 }
 
-fn drain_stream<B: AsRef<[u8]>, E>(
+fn drain_stream<B, E>(
     tasks: &TaskTracker,
     chunks: impl futures_util::Stream<Item = std::result::Result<B, E>> + Send + 'static,
 ) where
-    B: Send,
+    B: AsRef<[u8]> + Send,
     E: Send,
 {
     drop(context::spawn(tasks, async move {

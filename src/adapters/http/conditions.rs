@@ -21,7 +21,7 @@ use crate::domain::{
 };
 
 /// The longest wait that a request may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Who asks.
 pub(super) struct Who(pub(super) Arc<Identity>);

@@ -41,7 +41,7 @@ pub(super) struct EventsApi {
 }
 
 response! {
-    /// A CloudEvent (1.0) with its number in the channel.
+    /// An event (`CloudEvents` 1.0) with its number in the channel.
     pub(super) struct EventBody {
         /// `1.0`
         required specversion ("specversion"): &'static str,

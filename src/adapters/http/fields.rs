@@ -373,7 +373,7 @@ impl<T: FromJson + Ord, const MOST: usize> FromJson for Distinct<T, MOST> {
 
 /// The members of an object while they are read.
 pub(super) struct Members<'a, 'p> {
-    members: JsonObject,
+    left: JsonObject,
     at: &'a Pointer<'a>,
     problems: &'p mut FieldProblems,
 }
@@ -382,25 +382,23 @@ impl<'a, 'p> Members<'a, 'p> {
     /// Begins with an object; a value of another type is noted.
     pub(super) fn of(value: Value, at: &'a Pointer<'a>, problems: &'p mut FieldProblems) -> Option<Self> {
         let members = JsonObject::read(value, at, problems)?;
-        Some(Self { members, at, problems })
+        Some(Self { left: members, at, problems })
     }
 
     /// A member that must be there.
     pub(super) fn required<T: FromJson>(&mut self, name: &str) -> Option<T> {
         let at = Pointer::Member(self.at, name);
-        match self.members.remove(name) {
-            Some(value) => T::read(value, &at, self.problems),
-            None => {
-                self.problems.unreadable(&at, "is missing");
-                None
-            }
-        }
+        let Some(value) = self.left.remove(name) else {
+            self.problems.unreadable(&at, "is missing");
+            return None;
+        };
+        T::read(value, &at, self.problems)
     }
 
     /// A member that may be absent or null. The outer `None` says that something was wrong with it.
     #[expect(clippy::option_option, reason = "read or not, and if read, there or not")]
     pub(super) fn optional<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
-        match self.members.remove(name) {
+        match self.left.remove(name) {
             None | Some(Value::Null) => Some(None),
             Some(value) => T::read(value, &Pointer::Member(self.at, name), self.problems).map(Some),
         }
@@ -409,13 +407,13 @@ impl<'a, 'p> Members<'a, 'p> {
     /// A member that may be absent, and where null is a value: absent is `None`, null `Some(None)`.
     #[expect(clippy::option_option, reason = "read or not, there or not, null or not")]
     pub(super) fn clearable<T: FromJson>(&mut self, name: &str) -> Option<Option<Option<T>>> {
-        if self.members.contains_key(name) { self.optional(name).map(Some) } else { Some(None) }
+        if self.left.contains_key(name) { self.optional(name).map(Some) } else { Some(None) }
     }
 
     /// A member that must be there and may be null.
     #[expect(clippy::option_option, reason = "read or not, and if read, there or not")]
     pub(super) fn nullable<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
-        if !self.members.contains_key(name) {
+        if !self.left.contains_key(name) {
             self.problems.unreadable(&Pointer::Member(self.at, name), "is missing");
             return None;
         }
@@ -424,7 +422,7 @@ impl<'a, 'p> Members<'a, 'p> {
 
     /// Refuses by name what nobody asked for.
     pub(super) fn end(self) {
-        for name in self.members.keys() {
+        for name in self.left.keys() {
             self.problems.unreadable(&Pointer::Member(self.at, name), "is not known here");
         }
     }
@@ -448,13 +446,17 @@ macro_rules! request {
             }
 
             fn register(registry: &mut poem_openapi::registry::Registry) {
-                use $crate::adapters::http::fields::{FromJson, described, object_schema, request};
+                use $crate::adapters::http::fields::{self, FromJson, described, object_schema};
                 $(<$type as FromJson>::register(registry);)*
                 let properties = vec![$((
                     $wire,
-                    described(<$type as FromJson>::schema(), concat!($($field_doc),+), request!(@nullable $presence)),
+                    described(
+                        <$type as FromJson>::schema(),
+                        concat!($($field_doc),+),
+                        fields::request!(@nullable $presence),
+                    ),
                 )),*];
-                let required = [$(request!(@required $presence $wire)),*];
+                let required = [$(fields::request!(@required $presence $wire)),*];
                 registry.schemas.insert(
                     stringify!($name).to_owned(),
                     object_schema(concat!($($doc),+), properties, required.into_iter().flatten().collect()),

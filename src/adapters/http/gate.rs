@@ -76,10 +76,10 @@ impl Endpoint for Gate {
         }
         let mut response = match answered {
             Ok(Ok(response)) => response,
-            Ok(Err(problem)) => self.refuse(&problem, &uri, &id),
+            Ok(Err(problem)) => refuse(&problem, &uri, &id),
             Err(_panic) => {
                 tracing::error!(request.id = %id, "a handler panicked");
-                self.refuse(&Problem::plain(codes::INTERNAL), &uri, &id)
+                refuse(&Problem::plain(codes::INTERNAL), &uri, &id)
             }
         };
         let headers = response.headers_mut();
@@ -113,18 +113,11 @@ impl Gate {
             (1..=128).contains(&id.len())
                 && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'))
         };
-        match headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(fits) {
-            Some(id) => id.into(),
-            None => {
-                let commands = &self.app.core.commands;
-                commands.rng().uuid_v7(commands.now()).hyphenated().to_string().into()
-            }
+        if let Some(id) = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(fits) {
+            return id.into();
         }
-    }
-
-    fn refuse(&self, problem: &Problem, uri: &Uri, id: &str) -> Response {
-        tracing::debug!(code = problem.code().name, request.id = id, "refused");
-        problem.respond(Some(uri.path()), Some(id))
+        let commands = &self.app.core.commands;
+        commands.rng().uuid_v7(commands.now()).hyphenated().to_string().into()
     }
 
     async fn answer(&self, request: &mut Request, id: &Arc<str>, entry: &mut Entry) -> Result<Response, Problem> {
@@ -236,6 +229,11 @@ impl Gate {
         }
         Ok(caller)
     }
+}
+
+fn refuse(problem: &Problem, uri: &Uri, id: &str) -> Response {
+    tracing::debug!(code = problem.code().name, request.id = id, "refused");
+    problem.respond(Some(uri.path()), Some(id))
 }
 
 fn is_token_name(name: &str) -> bool {

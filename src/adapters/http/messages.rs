@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use poem_openapi::OpenApi;
 
 use super::{
@@ -90,7 +91,7 @@ impl MessagesApi {
             instance: instance.0.map(|FreeText(id)| id),
             workspace: workspace(workspace_id, tenant)?,
             variables: body.value.unwrap_or_default(),
-            time_to_live: time_to_live.0.map(TimeToLive::seconds).filter(|life| life.is_positive()),
+            time_to_live: time_to_live.0.map(TimeToLive::seconds).filter(SignedDuration::is_positive),
         };
         let answer = self.app.messages.correlate(&who.0, message, repeatable.with(&body.raw)).await?;
         let engine_type = engine_type(&self.app, &answer.value.engine)?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use poem::http::StatusCode;
 use serde_json::json;
 
 use super::codes::Code;
@@ -33,7 +34,7 @@ pub(super) fn html(code: &Code) -> String {
 
 /// The same as JSON.
 pub(super) fn json(code: &Code) -> String {
-    let statuses: Vec<_> = code.statuses.iter().map(|status| status.as_u16()).collect();
+    let statuses: Vec<_> = code.statuses.iter().map(StatusCode::as_u16).collect();
     json!({
         "code": code.name,
         "statuses": statuses,

@@ -32,6 +32,7 @@ impl FromText for Cursor {
 }
 
 /// The part that a request asks for.
+#[expect(clippy::needless_pass_by_value, reason = "handlers have them by value and need them no more")]
 pub(super) fn page(limit: Query<Limit>, cursor: Query<Cursor>) -> PageRequest {
     PageRequest {
         limit: limit.0.map_or(DEFAULT_LIMIT, Limit::as_u32),

@@ -117,7 +117,7 @@ impl<'a, T: FromPath> ApiExtractor<'a> for Path<T> {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, options: ExtractParamOptions<()>) -> Result<Self> {
-        let place = if options.name == "param0" { 0 } else { 1 };
+        let place = usize::from(options.name != "param0");
         let text = Call::of(request)?.parameters.get(place).and_then(Option::as_deref);
         let read = text.filter(|text| !text.contains('\0')).and_then(T::read_path);
         Ok(Self(read.ok_or_else(|| Problem::plain(T::NOT_FOUND))?))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::Map;
-use super::expression::{EvaluationError, Expression};
+use super::expression::{Budget, EvaluationError, Expression};
 use super::timer::{Schedule, TimerDefinition};
 
 /// An executable process of a BPMN file.
@@ -100,7 +100,7 @@ impl Process {
                 _ => None,
             })
             .map(|(element, timer)| {
-                let schedule = timer.schedule(&nothing, now)?;
+                let schedule = timer.schedule(&nothing, now, &Budget::default())?;
                 Ok(TimerStart { element_id: element.id.clone(), schedule })
             })
             .collect()
@@ -276,4 +276,21 @@ pub(super) enum Source {
     Map(Vec<(String, Source)>),
     /// An empty parameter.
     Null,
+}
+
+impl Element {
+    /// How many values its mappings compute.
+    pub(super) fn mapped_values(&self) -> usize {
+        self.inputs.iter().chain(&self.outputs).map(|mapping| mapping.source.values()).sum()
+    }
+}
+
+impl Source {
+    fn values(&self) -> usize {
+        match self {
+            Self::Expression(_) | Self::Null => 1,
+            Self::List(items) => items.iter().map(Self::values).sum(),
+            Self::Map(entries) => entries.iter().map(|(_, value)| value.values()).sum(),
+        }
+    }
 }

@@ -244,7 +244,7 @@ pub(super) fn entry_size(name: &str, value: &Value) -> usize {
     name.len().saturating_add(4).saturating_add(value_size(value))
 }
 
-fn value_size(value: &Value) -> usize {
+pub(super) fn value_size(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
         Value::Number(number) => number.as_str().len(),

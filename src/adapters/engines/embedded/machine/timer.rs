@@ -8,7 +8,7 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::expression::{EvaluationError, Expression, Scope};
+use super::expression::{Budget, EvaluationError, Expression, Scope};
 
 /// When a timer fires: first due and what repeats.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,9 +82,14 @@ impl TimerDefinition {
         }
     }
 
-    pub(super) fn schedule(&self, scope: &dyn Scope, now: Timestamp) -> Result<Schedule, EvaluationError> {
+    pub(super) fn schedule(
+        &self,
+        scope: &dyn Scope,
+        now: Timestamp,
+        budget: &Budget,
+    ) -> Result<Schedule, EvaluationError> {
         let source = self.text.source();
-        let parsed = match self.text.evaluate(scope, now)? {
+        let parsed = match self.text.evaluate(scope, now, budget)? {
             Value::String(text) => parse(self.kind, &text, now),
             Value::Null => Err(format!("gives nothing, but a timer needs a {} as text", self.kind)),
             _ => Err(format!("a timer needs a {} as text", self.kind)),
@@ -158,6 +163,9 @@ pub(super) fn date(text: &str) -> Result<Timestamp, String> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant);
     }
+    if text.contains('[') {
+        return Err(format!("'{text}' names a time zone: write the offset instead, such as 2026-01-31T10:00:00+01:00"));
+    }
     text.parse::<DateTime>()
         .and_then(|local| local.to_zoned(TimeZone::UTC))
         .map(|zoned| zoned.timestamp())
@@ -210,4 +218,85 @@ fn skip_fixed(due: Timestamp, interval: Span, now: Timestamp) -> Option<Timestam
     let missed = (now.as_nanosecond() - due.as_nanosecond()) / length;
     let nanoseconds = (missed + 1).checked_mul(length)?.checked_add(due.as_nanosecond())?;
     Timestamp::from_nanosecond(nanoseconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn due(cycle_text: &str, fired: &[&str]) -> Vec<String> {
+        let mut schedule = cycle(cycle_text, at("2026-01-31T10:00:00Z")).ok();
+        let mut due = Vec::new();
+        for now in fired {
+            let Some(current) = schedule else { break };
+            due.push(current.due.to_string());
+            schedule = current.next(at(now));
+        }
+        due.extend(schedule.map(|schedule| schedule.due.to_string()));
+        due
+    }
+
+    #[test]
+    fn a_cycle_fires_as_often_as_it_says() {
+        assert_eq!(due("R1/PT1H", &["2026-01-31T11:00:00Z"]), ["2026-01-31T11:00:00Z"]);
+        assert_eq!(
+            due("R2/PT1H", &["2026-01-31T11:00:00Z", "2026-01-31T12:00:00Z"]),
+            ["2026-01-31T11:00:00Z", "2026-01-31T12:00:00Z"]
+        );
+        assert_eq!(due("R/PT1H", &["2026-01-31T11:00:00Z"; 1]).len(), 2);
+        assert_eq!(due("R-1/PT1H", &["2026-01-31T11:00:00Z"; 1]).len(), 2);
+    }
+
+    #[test]
+    fn what_was_missed_is_one_firing_and_the_rhythm_stays() {
+        assert_eq!(due("R/PT1H", &["2026-02-02T00:30:00Z"]), ["2026-01-31T11:00:00Z", "2026-02-02T01:00:00Z"]);
+        assert_eq!(due("R/PT1H", &["2026-02-02T01:00:00Z"]), ["2026-01-31T11:00:00Z", "2026-02-02T02:00:00Z"]);
+        assert_eq!(due("R/P1D", &["2026-02-10T10:00:00Z"]), ["2026-02-01T10:00:00Z", "2026-02-11T10:00:00Z"]);
+        assert_eq!(due("R/P1W", &["2026-02-10T10:00:00Z"]), ["2026-02-07T10:00:00Z", "2026-02-14T10:00:00Z"]);
+        assert_eq!(
+            due("R/2026-03-01T00:00:00Z/P1M", &["2027-01-01T00:00:00Z"]),
+            ["2026-03-01T00:00:00Z", "2027-02-01T00:00:00Z"]
+        );
+        // Fired a little early, as clocks do: still the next one.
+        assert_eq!(due("R/PT1H", &["2026-01-31T10:59:59Z"]), ["2026-01-31T11:00:00Z", "2026-01-31T12:00:00Z"]);
+    }
+
+    #[test]
+    fn short_cycles_and_long_downtimes_take_no_time() {
+        let began = std::time::Instant::now();
+        assert_eq!(due("R/PT0.001S", &["9000-01-01T00:00:00Z"]).len(), 2);
+        assert_eq!(due("R/P1M", &["9000-01-01T00:00:00Z"]).len(), 2);
+        assert_eq!(due("R/P1Y", &["9999-06-01T00:00:00Z"]).len(), 1);
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn dates_are_utc_unless_they_say_otherwise() {
+        for (text, instant) in [
+            ("2026-01-31T10:00:00Z", "2026-01-31T10:00:00Z"),
+            ("2026-01-31T10:00:00.000+0100", "2026-01-31T09:00:00Z"),
+            ("2026-01-31T10:00:00+01:00[Europe/Berlin]", "2026-01-31T09:00:00Z"),
+            ("2026-01-31T10:00", "2026-01-31T10:00:00Z"),
+            (" 2026-01-31 ", "2026-01-31T00:00:00Z"),
+        ] {
+            assert_eq!(date(text), Ok(at(instant)), "{text}");
+        }
+        for text in ["", "soon", "2026-13-01", "2026-01-31T10:00:00[Europe/Berlin]", "10:00", "1769853600"] {
+            assert!(date(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_iso_durations_are_durations() {
+        for text in ["PT15M", "P1Y2M3DT4H5M6.5S", "-PT1S", "P2W"] {
+            assert!(duration(text).is_ok(), "{text}");
+        }
+        for text in ["", "P", "PT", "5 days", "5d", "--P1D", "15", "P1S", "P99999999Y"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
 }

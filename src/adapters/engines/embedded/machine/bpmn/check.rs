@@ -1,11 +1,14 @@
 //! Links flows, boundary events and sub-processes, and checks what no single element can tell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::model::{Element, Flow, Kind, StartEvent};
 use super::problems::Problems;
 use super::process::{Draft, DraftFlow};
 use super::xml::{self, Xml};
+
+/// How many conditions, mapped values and boundary events one element may have: a step cannot pause inside an element.
+const MAX_EXPRESSIONS: usize = 250;
 
 /// Resolves all references, and gives the flows.
 pub(super) fn link(draft: &mut Draft<'_>, process: Xml<'_>, problems: &mut Problems<'_>) -> Vec<Flow> {
@@ -109,6 +112,7 @@ fn is_activity(kind: &Kind) -> bool {
 /// Every process has a start, every sub-process exactly one without a trigger.
 fn link_starts(draft: &mut Draft<'_>, process: Xml<'_>, problems: &mut Problems<'_>) {
     let mut none_starts: HashMap<Option<usize>, usize> = HashMap::new();
+    let mut messages = HashSet::new();
     let mut any_start = false;
     for (index, (element, place)) in draft.elements.iter().zip(&draft.places).enumerate() {
         let is_start = xml::bpmn(*place) == Some("startEvent");
@@ -120,6 +124,9 @@ fn link_starts(draft: &mut Draft<'_>, process: Xml<'_>, problems: &mut Problems<
             Kind::Start(StartEvent::None) => {}
             Kind::Start(_) if element.parent.is_some_and(|parent| is_sub_process(draft, parent)) => {
                 problems.at(*place, "the start event of a sub-process has no trigger: remove its event definition");
+            }
+            Kind::Start(StartEvent::Message(name)) if !messages.insert(name) => {
+                problems.at(*place, format!("more than one start event waits for the message '{name}': keep one"));
             }
             _ => {}
         }
@@ -151,6 +158,13 @@ fn check_element(draft: &mut Draft<'_>, index: usize, flows: &[Flow], problems: 
     }
     if !element.outgoing.is_empty() && name == "endEvent" {
         problems.at(place, "no flow may leave an end event");
+    }
+    let conditions =
+        element.outgoing.iter().filter_map(|flow| flows.get(*flow)).filter(|flow| flow.condition.is_some());
+    let expressions = conditions.count().saturating_add(element.mapped_values()).saturating_add(element.boundary.len());
+    if expressions > MAX_EXPRESSIONS {
+        let advice = "spread them over several elements";
+        problems.at(place, format!("more than {MAX_EXPRESSIONS} conditions, mappings and boundary events: {advice}"));
     }
     match &element.kind {
         Kind::ExclusiveGateway => check_exclusive(draft, index, place, flows, problems),

@@ -207,10 +207,13 @@ fn timer(at: Xml<'_>, problems: &mut Problems<'_>) -> Option<TimerDefinition> {
 }
 
 fn refuse<T>(at: Xml<'_>, definition: &str, what: &str, problems: &mut Problems<'_>) -> Option<T> {
-    let event = definition.strip_suffix("EventDefinition").unwrap_or(definition);
+    let event = match definition.strip_suffix("EventDefinition").unwrap_or(definition) {
+        "compensate" => "compensation",
+        event => event,
+    };
     let advice = match (event, what) {
         ("message", _) => "send the message from a send task",
-        ("compensate", _) => "model what undoes the work as a path of its own",
+        ("compensation", _) => "model what undoes the work as a path of its own",
         ("link", _) => "draw the flow through",
         ("conditional", _) => "wait for a message, and decide with an exclusive gateway",
         ("signal", _) => "send the signal from a send task",
@@ -219,6 +222,6 @@ fn refuse<T>(at: Xml<'_>, definition: &str, what: &str, problems: &mut Problems<
         ("error", "start event") => "use an error boundary event on a sub-process",
         _ => "use a none, message, timer, signal or error event",
     };
-    problems.at(at, format!("a {event} {what} is not supported: {advice}"));
+    problems.at(at, format!("{event} {what}s are not supported: {advice}"));
     None
 }

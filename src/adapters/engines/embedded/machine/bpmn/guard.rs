@@ -5,6 +5,8 @@
 const MAX_SIZE: usize = 4 * 1024 * 1024;
 const MAX_DEPTH: usize = 200;
 const MAX_ELEMENTS: usize = 50_000;
+/// Comments, instructions and character data.
+const MAX_OTHERS: usize = 20_000;
 const MAX_ATTRIBUTES: usize = 200_000;
 /// On one element: the tree compares them in pairs.
 const MAX_ATTRIBUTES_OF_ONE: usize = 100;
@@ -24,7 +26,7 @@ pub(super) fn check(xml: &str) -> Result<(), Refusal> {
     if xml.len() > MAX_SIZE {
         return Err(Refusal { offset: 0, message: format!("the file is larger than {MAX_SIZE} bytes") });
     }
-    let mut scan = Scan { xml, at: 0, depth: 0, elements: 0, attributes: 0, namespaces: 0 };
+    let mut scan = Scan { xml, at: 0, depth: 0, elements: 0, others: 0, attributes: 0, namespaces: 0 };
     while let Some(skipped) = scan.rest().find('<') {
         scan.at = scan.at.saturating_add(skipped);
         scan.markup()?;
@@ -37,6 +39,7 @@ struct Scan<'a> {
     at: usize,
     depth: usize,
     elements: usize,
+    others: usize,
     attributes: usize,
     namespaces: usize,
 }
@@ -50,19 +53,29 @@ impl<'a> Scan<'a> {
     fn markup(&mut self) -> Result<(), Refusal> {
         let rest = self.rest();
         if rest.starts_with("<!--") {
-            self.skip_past("-->", 4);
+            self.other("-->", 4)
         } else if rest.starts_with("<![CDATA[") {
-            self.skip_past("]]>", 9);
+            self.other("]]>", 9)
         } else if rest.starts_with("<?") {
-            self.skip_past("?>", 2);
+            self.other("?>", 2)
         } else if rest.starts_with("<!") {
-            return Err(self.refuse("a document type definition (<!DOCTYPE …>) is not accepted: remove it"));
+            Err(self.refuse("a document type definition (<!DOCTYPE …>) is not accepted: remove it"))
         } else if rest.starts_with("</") {
             self.depth = self.depth.saturating_sub(1);
             self.skip_past(">", 2);
+            Ok(())
         } else {
-            return self.start_tag(rest);
+            self.start_tag(rest)
         }
+    }
+
+    fn other(&mut self, end: &str, from: usize) -> Result<(), Refusal> {
+        self.others = self.others.saturating_add(1);
+        if self.others > MAX_OTHERS {
+            let what = "comments, processing instructions and CDATA sections";
+            return Err(self.refuse(&format!("the file has more than {MAX_OTHERS} {what}")));
+        }
+        self.skip_past(end, from);
         Ok(())
     }
 

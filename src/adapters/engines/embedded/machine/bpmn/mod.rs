@@ -26,15 +26,17 @@ use problems::Problems;
 /// # Errors
 /// Everything that keeps the file from running, in the order of the file.
 pub fn read(xml: &str) -> Result<Vec<Process>, Vec<ModelError>> {
-    let xml = xml.trim_start_matches('\u{feff}').trim_start();
-    let mut problems = Problems::new(xml);
+    let trimmed = xml.trim_start_matches('\u{feff}').trim_start();
+    let above = xml.strip_suffix(trimmed).map_or(0, |above| above.matches('\n').count());
+    let xml = trimmed;
+    let mut problems = Problems::new(xml, above);
     if let Err(refusal) = guard::check(xml) {
         problems.refuse(refusal.offset, &refusal.message);
         return Err(problems.into_errors());
     }
     let document = match xml::parse(xml) {
         Ok(document) => document,
-        Err((position, message)) => return Err(vec![ModelError::unreadable(position, message)]),
+        Err((position, message)) => return Err(vec![problems.unreadable(position, message)]),
     };
     let processes = match Definitions::read(document.root_element(), &mut problems) {
         Some(definitions) => process::read_all(&definitions, &mut problems),

@@ -1,5 +1,6 @@
 //! What is wrong with a file, and where.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::super::expression::Expression;
@@ -8,6 +9,9 @@ use super::xml::{self, Xml};
 /// More than this many are not listed.
 const MAX_ERRORS: usize = 500;
 
+/// Longer messages are cut, in characters: they quote what the file says.
+const MAX_MESSAGE: usize = 500;
+
 /// One reason why a file cannot be deployed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ModelError {
@@ -15,7 +19,7 @@ pub struct ModelError {
     pub line: u32,
     /// Counted from 1, in characters.
     pub column: u32,
-    /// The nearest element with an id.
+    /// The flow node, flow, process or definition that it is about.
     pub element_id: Option<String>,
     /// What is wrong, and what to do.
     pub message: String,
@@ -31,16 +35,11 @@ impl fmt::Display for ModelError {
     }
 }
 
-impl ModelError {
-    /// The file is not well-formed.
-    pub(super) fn unreadable((line, column): (u32, u32), message: String) -> Self {
-        Self { line, column, element_id: None, message }
-    }
-}
-
 /// Collects what is wrong.
 pub(super) struct Problems<'a> {
     xml: &'a str,
+    /// Empty lines above it.
+    above: usize,
     /// Where each line begins, in bytes.
     lines: Vec<usize>,
     /// With the offset each, to sort by.
@@ -49,14 +48,26 @@ pub(super) struct Problems<'a> {
 }
 
 impl<'a> Problems<'a> {
-    pub(super) fn new(xml: &'a str) -> Self {
-        Self { xml, lines: Vec::new(), errors: Vec::new(), left_out: 0 }
+    /// `above` empty lines come before the text.
+    pub(super) fn new(xml: &'a str, above: usize) -> Self {
+        Self { xml, above, lines: Vec::new(), errors: Vec::new(), left_out: 0 }
     }
 
     /// Something is wrong with an element.
     pub(super) fn at(&mut self, xml: Xml<'_>, message: impl Into<String>) {
-        let id = xml.ancestors().find_map(|element| xml::attribute(element, "id"));
+        if self.errors.len() >= MAX_ERRORS {
+            self.left_out = self.left_out.saturating_add(1);
+            return;
+        }
+        let id =
+            xml.ancestors().filter(|element| xml::is_drawn(*element)).find_map(|element| xml::attribute(element, "id"));
         self.add(xml.range().start, id.map(str::to_owned), message.into());
+    }
+
+    /// The file is not well-formed.
+    pub(super) fn unreadable(&self, (line, column): (u32, u32), message: String) -> ModelError {
+        let above = u32::try_from(self.above).unwrap_or(u32::MAX);
+        ModelError { line: line.saturating_add(above), column, element_id: None, message }
     }
 
     /// Something is wrong with the file as such.
@@ -67,14 +78,9 @@ impl<'a> Problems<'a> {
     /// Reads an expression of an element, or says why it cannot be read.
     pub(super) fn expression(&mut self, xml: Xml<'_>, what: &str, text: &str) -> Option<Expression> {
         let text = text.trim();
-        if text.contains("#{") && !text.starts_with('=') {
-            self.at(
-                xml,
-                format!("{what} '{text}': deferred expressions are not supported, write ${{…}} instead of #{{…}}"),
-            );
-            return None;
-        }
-        match Expression::parse(text) {
+        // Camunda 7 evaluates #{…} at the same time as ${…}.
+        let juel = if text.starts_with('=') { Cow::Borrowed(text) } else { Cow::Owned(text.replace("#{", "${")) };
+        match Expression::parse(&juel) {
             Ok(expression) => Some(expression),
             Err(error) => {
                 let text: String = text.chars().take(200).collect();
@@ -96,12 +102,9 @@ impl<'a> Problems<'a> {
     }
 
     fn add(&mut self, offset: usize, element_id: Option<String>, message: String) {
-        if self.errors.len() >= MAX_ERRORS {
-            self.left_out = self.left_out.saturating_add(1);
-            return;
-        }
         let (line, column) = self.position(offset);
-        self.errors.push((offset, ModelError { line, column, element_id, message }));
+        let cut = |text: String| text.chars().take(MAX_MESSAGE).collect();
+        self.errors.push((offset, ModelError { line, column, element_id: element_id.map(cut), message: cut(message) }));
     }
 
     fn position(&mut self, offset: usize) -> (u32, u32) {
@@ -112,6 +115,7 @@ impl<'a> Problems<'a> {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
         let column = self.xml.get(start..offset).map_or(0, |text| text.chars().count()).saturating_add(1);
+        let line = line.saturating_add(self.above);
         (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
     }
 }

@@ -81,8 +81,9 @@ impl<'x> Draft<'x> {
             Some(id) => id.to_owned(),
             None => format!("flow {}", self.flows.len().saturating_add(1)),
         };
-        let condition =
-            xml::child(place, "conditionExpression").and_then(|condition| read_condition(condition, problems));
+        // A condition that is refused is still one, so that nobody complains of its absence, too.
+        let condition = xml::child(place, "conditionExpression")
+            .and_then(|condition| read_condition(condition, problems).or_else(|| Expression::parse("true").ok()));
         self.flows.push(DraftFlow { id, place, parent, condition });
     }
 }

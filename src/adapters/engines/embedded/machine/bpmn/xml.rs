@@ -44,6 +44,15 @@ pub(super) fn zeebe(xml: Xml<'_>) -> Option<&str> {
     (xml.tag_name().namespace() == Some(ZEEBE)).then(|| xml.tag_name().name())
 }
 
+/// Whether an element is what people know by its id: a flow node, a flow, a process, a message; not a part of one.
+pub(super) fn is_drawn(xml: Xml<'_>) -> bool {
+    let around = xml.parent_element().map(bpmn);
+    match around {
+        None | Some(Some("definitions" | "process" | "subProcess" | "transaction" | "adHocSubProcess")) => true,
+        Some(_) => false,
+    }
+}
+
 /// An attribute of BPMN's own; empty ones count as left out.
 pub(super) fn attribute<'x>(xml: Xml<'x>, name: &str) -> Option<&'x str> {
     xml.attribute(name).map(str::trim).filter(|value| !value.is_empty())

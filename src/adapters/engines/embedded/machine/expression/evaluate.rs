@@ -35,8 +35,8 @@ pub(super) enum Local<'s> {
 }
 
 impl<'s> Evaluator<'s> {
-    pub(super) fn new(dialect: Dialect, scope: &'s dyn Scope, now: Timestamp) -> Self {
-        Self { dialect, scope, now, fuel: Fuel::new(), patterns: Patterns::default(), locals: Vec::new(), note: None }
+    pub(super) fn new(dialect: Dialect, scope: &'s dyn Scope, now: Timestamp, fuel: Fuel) -> Self {
+        Self { dialect, scope, now, fuel, patterns: Patterns::default(), locals: Vec::new(), note: None }
     }
 
     /// Evaluates a whole expression.

@@ -1,7 +1,11 @@
 //! What an evaluation may cost.
 
+use std::cell::Cell;
+
 /// Steps that one evaluation may take.
 const STEPS: usize = 100_000;
+/// Steps that an evaluation costs in any case.
+const LEAST: usize = 200;
 /// The longest text an evaluation may make, in bytes.
 const MAX_TEXT: usize = 1 << 20;
 /// The longest list an evaluation may make.
@@ -19,6 +23,40 @@ impl Failure {
     }
 }
 
+/// Steps that several evaluations may take together, so that many expressions cannot do what one may not.
+#[derive(Debug)]
+pub struct Budget(Cell<usize>);
+
+impl Budget {
+    /// So many steps.
+    pub const fn new(steps: usize) -> Self {
+        Self(Cell::new(steps))
+    }
+
+    /// How many are left.
+    pub const fn left(&self) -> usize {
+        self.0.get()
+    }
+
+    /// What one evaluation may take of it.
+    pub(super) fn fuel(&self) -> Fuel {
+        Fuel { left: self.left().min(STEPS) }
+    }
+
+    /// Takes off what an evaluation took that began with [`fuel`](Self::fuel).
+    pub(super) fn charge(&self, fuel: &Fuel) {
+        let taken = self.left().min(STEPS).saturating_sub(fuel.left).max(LEAST);
+        self.0.set(self.left().saturating_sub(taken));
+    }
+}
+
+impl Default for Budget {
+    /// What one evaluation may take by itself.
+    fn default() -> Self {
+        Self::new(STEPS)
+    }
+}
+
 /// The steps that are left. Everything whose cost grows with its input pays here before it works.
 #[derive(Debug)]
 pub(super) struct Fuel {
@@ -26,10 +64,6 @@ pub(super) struct Fuel {
 }
 
 impl Fuel {
-    pub(super) fn new() -> Self {
-        Self { left: STEPS }
-    }
-
     /// Pays for `steps` steps.
     pub(super) fn burn(&mut self, steps: usize) -> Result<(), Failure> {
         match self.left.checked_sub(steps) {
@@ -37,7 +71,7 @@ impl Fuel {
                 self.left = left;
                 Ok(())
             }
-            None => Err(Failure::new(format!("it takes more than {STEPS} steps"))),
+            None => Err(Failure::new("it takes too many steps")),
         }
     }
 

@@ -34,6 +34,7 @@ use serde_json::{Map, Value};
 
 use self::ast::Node;
 use self::evaluate::Evaluator;
+pub use self::fuel::Budget;
 
 /// The longest expression that is read, in characters.
 const MAX_LENGTH: usize = 2_000;
@@ -143,13 +144,15 @@ impl Expression {
     ///
     /// # Errors
     /// [`EvaluationError`] where the dialect asks for one (an unknown name in JUEL; FEEL answers `null`), or when the
-    /// evaluation takes too many steps or its result gets too large.
-    pub fn evaluate(&self, scope: &dyn Scope, now: jiff::Timestamp) -> Result<Value, EvaluationError> {
+    /// evaluation takes more steps than one may, or than the budget has left, or when its result gets too large.
+    pub fn evaluate(&self, scope: &dyn Scope, now: jiff::Timestamp, budget: &Budget) -> Result<Value, EvaluationError> {
         if let Node::Text(text) = &self.root {
             return Ok(Value::String(text.clone()));
         }
-        let mut evaluator = Evaluator::new(self.dialect, scope, now);
-        evaluator.run(&self.root).and_then(|value| output::to_json(&value)).map_err(|failure| self.error(failure.0))
+        let mut evaluator = Evaluator::new(self.dialect, scope, now, budget.fuel());
+        let value = evaluator.run(&self.root).and_then(|value| output::to_json(&value));
+        budget.charge(&evaluator.fuel);
+        value.map_err(|failure| self.error(failure.0))
     }
 
     /// Evaluates a condition.
@@ -160,10 +163,11 @@ impl Expression {
     /// # Errors
     /// As [`evaluate`](Self::evaluate); further, when a FEEL result is `null` or no boolean, or a JUEL result cannot be
     /// coerced to one.
-    pub fn condition(&self, scope: &dyn Scope, now: jiff::Timestamp) -> Result<bool, EvaluationError> {
-        let mut evaluator = Evaluator::new(self.dialect, scope, now);
-        let value = evaluator.run(&self.root).map_err(|failure| self.error(failure.0))?;
-        match (self.dialect, value) {
+    pub fn condition(&self, scope: &dyn Scope, now: jiff::Timestamp, budget: &Budget) -> Result<bool, EvaluationError> {
+        let mut evaluator = Evaluator::new(self.dialect, scope, now, budget.fuel());
+        let value = evaluator.run(&self.root);
+        budget.charge(&evaluator.fuel);
+        match (self.dialect, value.map_err(|failure| self.error(failure.0))?) {
             (Dialect::Feel, value::Value::Bool(truth)) => Ok(truth),
             (Dialect::Feel, value) => {
                 let cause = evaluator.note().map_or_else(String::new, |note| format!(": {note}"));

@@ -28,11 +28,23 @@ impl Run<'_> {
     }
 
     pub(super) fn value(&self, key: u64, element: &Element, expression: &Expression) -> Result<Value, Failure> {
-        expression.evaluate(&self.names(key), self.now).map_err(|error| Failure::evaluation(&element.id, &error))
+        self.evaluate(element, expression, &self.names(key))
+    }
+
+    /// Evaluates over scopes that are not (yet) those of an active element.
+    pub(super) fn evaluate(
+        &self,
+        element: &Element,
+        expression: &Expression,
+        names: &Names<'_>,
+    ) -> Result<Value, Failure> {
+        expression.evaluate(names, self.now, &self.budget).map_err(|error| Failure::evaluation(&element.id, &error))
     }
 
     pub(super) fn condition(&self, key: u64, element: &Element, condition: &Expression) -> Result<bool, Failure> {
-        condition.condition(&self.names(key), self.now).map_err(|error| Failure::evaluation(&element.id, &error))
+        condition
+            .condition(&self.names(key), self.now, &self.budget)
+            .map_err(|error| Failure::evaluation(&element.id, &error))
     }
 
     /// A short text; nothing where the value is null or empty.

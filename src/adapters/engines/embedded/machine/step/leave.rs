@@ -72,7 +72,8 @@ impl Run<'_> {
         Ok(chosen)
     }
 
-    fn tokens(&self) -> usize {
+    /// How many tokens the instance holds.
+    pub(super) fn tokens(&self) -> usize {
         self.state.active.len().saturating_add(self.queue.len()).saturating_add(self.state.pending.len())
     }
 

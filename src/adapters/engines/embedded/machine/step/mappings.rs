@@ -1,13 +1,18 @@
 //! Input and output mappings.
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 use super::super::Map;
 use super::super::model::{Element, Mapping, Source};
-use super::super::state::{MAX_VARIABLES, size_of};
+use super::super::state::{MAX_VARIABLES, size_of, value_size};
 use super::evaluate::Names;
 use super::incidents::Failure;
 use super::run::Run;
+
+/// What the values of one element's mappings may take together, so that not even their sum on the way is too much.
+type Budget = Cell<usize>;
 
 impl Run<'_> {
     /// Gives the element variables of its own. Later mappings see what earlier ones gave.
@@ -15,12 +20,12 @@ impl Run<'_> {
         if element.inputs.is_empty() {
             return Ok(());
         }
-        let mut own = Map::new();
+        let (mut own, budget) = (Map::new(), Budget::new(MAX_VARIABLES));
         for mapping in &element.inputs {
             let mut scopes = vec![&own];
             scopes.extend(self.state.scopes(key));
-            let value = self.source(element, &mapping.source, &Names(scopes))?;
-            put(&mut own, mapping, value, None);
+            let value = self.source(element, &mapping.source, &Names(scopes), &budget)?;
+            put(&mut own, mapping, value, || None);
         }
         let size = size_of(&own);
         self.make_room(element, size, 0)?;
@@ -37,15 +42,14 @@ impl Run<'_> {
             return Ok(());
         }
         let outer = self.scope_of(key);
-        let mut results = Map::new();
+        let (mut results, budget) = (Map::new(), Budget::new(MAX_VARIABLES));
         for mapping in &element.outputs {
             let scopes = self.output_scopes(key, element, &results);
-            let value = self.source(element, &mapping.source, &Names(scopes))?;
-            let old = mapping
-                .target
-                .first()
-                .and_then(|name| self.state.scopes(outer).into_iter().find_map(|scope| scope.get(name)));
-            put(&mut results, mapping, value, old.cloned());
+            let value = self.source(element, &mapping.source, &Names(scopes), &budget)?;
+            put(&mut results, mapping, value, || {
+                let name = mapping.target.first()?;
+                self.state.scopes(outer).into_iter().find_map(|scope| scope.get(name)).cloned()
+            });
         }
         let replaced = results.keys().map(|name| self.state.size_at_home(outer, name)).sum::<usize>();
         let own = self.state.active.get(&key).map_or(0, |active| size_of(&active.variables));
@@ -72,20 +76,25 @@ impl Run<'_> {
         scopes
     }
 
-    fn source(&self, element: &Element, source: &Source, names: &Names<'_>) -> Result<Value, Failure> {
+    fn source(&self, element: &Element, source: &Source, names: &Names<'_>, budget: &Budget) -> Result<Value, Failure> {
         match source {
             Source::Null => Ok(Value::Null),
             Source::Expression(expression) => {
-                expression.evaluate(names, self.now).map_err(|error| Failure::evaluation(&element.id, &error))
+                let value = self.evaluate(element, expression, names)?;
+                let left =
+                    budget.get().checked_sub(value_size(&value)).ok_or_else(|| Failure::too_large(&element.id))?;
+                budget.set(left);
+                Ok(value)
             }
             Source::List(items) => {
-                items.iter().map(|item| self.source(element, item, names)).collect::<Result<_, _>>().map(Value::Array)
+                let items = items.iter().map(|item| self.source(element, item, names, budget));
+                items.collect::<Result<_, _>>().map(Value::Array)
             }
-            Source::Map(entries) => entries
-                .iter()
-                .map(|(name, value)| Ok((name.clone(), self.source(element, value, names)?)))
-                .collect::<Result<_, _>>()
-                .map(Value::Object),
+            Source::Map(entries) => {
+                let entries =
+                    entries.iter().map(|(name, value)| Ok((name.clone(), self.source(element, value, names, budget)?)));
+                entries.collect::<Result<_, _>>().map(Value::Object)
+            }
         }
     }
 
@@ -98,13 +107,13 @@ impl Run<'_> {
 }
 
 /// Puts a value under a path such as `a.b`: into the object that is there already, or that was there before.
-fn put(target: &mut Map, mapping: &Mapping, value: Value, before: Option<Value>) {
+fn put(target: &mut Map, mapping: &Mapping, value: Value, before: impl FnOnce() -> Option<Value>) {
     let Some((name, rest)) = mapping.target.split_first() else { return };
     if rest.is_empty() {
         target.insert(name.clone(), value);
         return;
     }
-    let mut slot = target.entry(name.clone()).or_insert_with(|| before.unwrap_or(Value::Null));
+    let mut slot = target.entry(name.clone()).or_insert_with(|| before().unwrap_or(Value::Null));
     for segment in rest {
         if !slot.is_object() {
             *slot = Value::Object(Map::new());

@@ -1,6 +1,7 @@
 //! One step of an instance: a command goes in, the state moves on to the next rest, and the changes come out.
 
 mod activate;
+mod change;
 mod commands;
 mod errors;
 mod evaluate;
@@ -13,32 +14,36 @@ mod tasks;
 mod variables;
 mod waits;
 
+pub use change::{Change, Subscribed, UserTask};
 pub(super) use evaluate::MAX_TEXT;
-
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::Map;
 use super::model::Process;
 use super::state::InstanceState;
-use super::timer::Schedule;
 
 /// How many elements a step enters before it lets others have their turn.
 pub const STEP_BOUND: u32 = 1_000;
 
+/// What the expressions of a step may cost together, in the evaluator's steps: some tens of milliseconds at the worst. An
+/// element is entered while half of it is left, so that one expression always has its full measure; what one element's
+/// expressions take beyond that is an incident.
+pub const BUDGET: usize = 200_000;
+
 /// How many elements an instance enters without coming to rest before it counts as running in circles.
 pub const REST_BOUND: u32 = 100_000;
 
-/// How many tokens an instance may hold at a time.
+/// How many tokens an instance may hold at a time. A fork beyond that is an incident, and the cycle of a non-interrupting
+/// timer skips its turn.
 pub const MAX_TOKENS: usize = 10_000;
 
 /// Carries out one command.
 ///
 /// # Contract
 /// - The same process, state, command and time always give the same state and the same changes.
-/// - The step goes on until every token waits, until [`STEP_BOUND`] elements were entered ([`Change::Continue`] is then
-///   the last change), or until the instance has ended.
+/// - The step goes on until every token waits, until [`STEP_BOUND`] elements were entered or half of [`BUDGET`]
+///   is spent ([`Change::Continue`] is then the last change), or until the instance has ended.
 /// - What fails while it runs is an incident in the changes, not an error.
 /// - Changes come in the order in which they happened. A thing that is over is told once: by `…Completed`, `…Fired`,
 ///   `…ErrorThrown`, `…Cancelled` or `…Closed`.
@@ -125,186 +130,6 @@ pub enum Command {
     },
     /// Goes on after [`Change::Continue`]. Where nothing is left to do, nothing happens.
     Continue,
-}
-
-/// What a step changed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// A job waits for a worker.
-    JobCreated {
-        /// The job.
-        key: u64,
-        /// Its task.
-        element_id: String,
-        /// What workers ask for.
-        topic: String,
-        /// How many tries it has.
-        retries: u32,
-        /// Fixed values of the model for the worker.
-        headers: BTreeMap<String, String>,
-    },
-    /// A job was completed.
-    JobCompleted {
-        /// The job.
-        key: u64,
-        /// Its task.
-        element_id: String,
-    },
-    /// A job ended with a BPMN error, caught or not.
-    JobErrorThrown {
-        /// The job.
-        key: u64,
-        /// Its task.
-        element_id: String,
-        /// The error code.
-        code: String,
-    },
-    /// A job is no longer wanted.
-    JobCancelled {
-        /// The job.
-        key: u64,
-        /// Its task.
-        element_id: String,
-    },
-    /// A user task waits for somebody.
-    TaskCreated(UserTask),
-    /// A user task was completed.
-    TaskCompleted {
-        /// The user task.
-        key: u64,
-        /// Its element.
-        element_id: String,
-    },
-    /// A user task is no longer wanted.
-    TaskCancelled {
-        /// The user task.
-        key: u64,
-        /// Its element.
-        element_id: String,
-    },
-    /// A timer was set.
-    TimerScheduled {
-        /// The timer.
-        key: u64,
-        /// Its event.
-        element_id: String,
-        /// When it fires.
-        schedule: Schedule,
-    },
-    /// A timer fired.
-    TimerFired {
-        /// The timer.
-        key: u64,
-        /// Its event.
-        element_id: String,
-        /// When the same timer fires next; none means that it is over.
-        next: Option<Schedule>,
-    },
-    /// A timer was taken back.
-    TimerCancelled {
-        /// The timer.
-        key: u64,
-    },
-    /// The instance waits for a message or signal.
-    SubscriptionOpened {
-        /// The subscription.
-        key: u64,
-        /// Its event.
-        element_id: String,
-        /// What it waits for.
-        event: Subscribed,
-    },
-    /// A subscription is over, because it was served or is no longer wanted.
-    SubscriptionClosed {
-        /// The subscription.
-        key: u64,
-    },
-    /// A message arrived. The subscription stays open unless [`Change::SubscriptionClosed`] follows.
-    MessageCorrelated {
-        /// The subscription.
-        key: u64,
-        /// Its event.
-        element_id: String,
-        /// The message.
-        message_name: String,
-    },
-    /// Something failed, and waits for a retry.
-    IncidentRaised {
-        /// The incident.
-        key: u64,
-        /// Where it is.
-        element_id: String,
-        /// `expression_error`, `condition_error`, `unhandled_error`, `variables_too_large`, `step_limit` or
-        /// `model_mismatch`.
-        kind: String,
-        /// What failed, for people.
-        message: String,
-    },
-    /// An incident is over, because of a retry or because its element was cancelled.
-    IncidentResolved {
-        /// The incident.
-        key: u64,
-        /// Where it was.
-        element_id: String,
-    },
-    /// The instance reached its end.
-    Completed {
-        /// The variables of the process scope.
-        variables: Map,
-    },
-    /// The instance ended with an error of its own.
-    Failed {
-        /// The error code.
-        code: String,
-        /// What happened, for people.
-        message: String,
-    },
-    /// The instance was cancelled.
-    Cancelled,
-    /// The bound of a step was reached; [`Command::Continue`] goes on in a new one.
-    Continue,
-}
-
-/// A user task as it was created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserTask {
-    /// The user task.
-    pub key: u64,
-    /// Its element.
-    pub element_id: String,
-    /// Its name, the element's id where it has none.
-    pub name: String,
-    /// Who is to do it.
-    pub assignee: Option<String>,
-    /// Who may take it.
-    pub candidate_users: Vec<String>,
-    /// Which groups may take it.
-    pub candidate_groups: Vec<String>,
-    /// When it should be done.
-    pub due: Option<Timestamp>,
-    /// When somebody should look again.
-    pub follow_up: Option<Timestamp>,
-    /// How urgent it is.
-    pub priority: Option<i64>,
-    /// The form to show.
-    pub form_key: Option<String>,
-}
-
-/// What a subscription waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subscribed {
-    /// A message.
-    Message {
-        /// Its name.
-        name: String,
-        /// The key that a message must carry; none matches on the instance's business key.
-        correlation_key: Option<String>,
-    },
-    /// A signal.
-    Signal {
-        /// Its name.
-        name: String,
-    },
 }
 
 /// Why a command was refused.

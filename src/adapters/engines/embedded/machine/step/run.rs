@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
+use super::super::expression::Budget;
 use super::super::model::{Element, Process};
 use super::super::state::{Active, InstanceState, Pending, Stage};
 use super::incidents::Failure;
-use super::{Change, STEP_BOUND};
+use super::{BUDGET, Change, STEP_BOUND};
 
 /// A step under way.
 pub(super) struct Run<'a> {
@@ -18,6 +19,8 @@ pub(super) struct Run<'a> {
     pub(super) queue: VecDeque<Work>,
     /// Elements entered in this step.
     pub(super) entered: u32,
+    /// What the expressions of this step may still cost.
+    pub(super) budget: Budget,
 }
 
 /// What is left to do.
@@ -38,7 +41,7 @@ impl<'a> Run<'a> {
                 queue.push_back(Work::Enter { element, scope: pending.scope, via });
             }
         }
-        Self { process, state, now, changes: Vec::with_capacity(4), queue, entered: 0 }
+        Self { process, state, now, changes: Vec::with_capacity(4), queue, entered: 0, budget: Budget::new(BUDGET) }
     }
 
     /// Works until every token waits or the bound of a step is reached.
@@ -46,7 +49,7 @@ impl<'a> Run<'a> {
         while let Some(work) = self.queue.pop_front() {
             match work {
                 Work::Leave { key } => self.leave_scope(key),
-                Work::Enter { element, scope, via } if self.entered < STEP_BOUND => {
+                Work::Enter { element, scope, via } if self.has_time() => {
                     self.entered = self.entered.saturating_add(1);
                     self.enter(element, scope, via);
                 }
@@ -63,6 +66,10 @@ impl<'a> Run<'a> {
             self.changes.push(Change::Continue);
         }
         self.changes
+    }
+
+    fn has_time(&self) -> bool {
+        self.entered < STEP_BOUND && self.budget.left() > BUDGET / 2
     }
 
     fn put_off(&mut self, element: usize, scope: u64, via: Option<usize>) {

@@ -6,7 +6,7 @@ use super::super::state::{InstanceState, Stage, Wait, WaitEvent};
 use super::super::timer::Schedule;
 use super::incidents::Failure;
 use super::run::Run;
-use super::{Change, Subscribed};
+use super::{Change, MAX_TOKENS, Subscribed};
 
 /// A timer or subscription about to be opened.
 pub(super) struct Planned<'a> {
@@ -66,7 +66,7 @@ impl<'a> Run<'a> {
     fn plan<'e>(&self, key: u64, element: &'e Element, trigger: &Trigger) -> Result<Planned<'e>, Failure> {
         let event = match trigger {
             Trigger::Timer(timer) => {
-                let schedule = timer.schedule(&self.names(key), self.now);
+                let schedule = timer.schedule(&self.names(key), self.now, &self.budget);
                 PlannedEvent::Timer(schedule.map_err(|error| Failure::evaluation(&element.id, &error))?)
             }
             Trigger::Message { name, correlation_key } => {
@@ -128,8 +128,12 @@ impl<'a> Run<'a> {
             WaitEvent::Timer(schedule) if non_interrupting => schedule.next(self.now),
             _ => None,
         };
+        let crowded = next.is_some() && self.tokens() >= MAX_TOKENS;
         self.tell_served(&wait, next.clone(), non_interrupting);
         self.serve(owner, &wait, next, non_interrupting);
+        if crowded {
+            return;
+        }
         match &event.kind {
             Kind::Boundary(boundary) => {
                 if boundary.interrupting {

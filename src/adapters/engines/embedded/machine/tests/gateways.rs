@@ -190,3 +190,9 @@ fn the_first_event_wins_at_an_event_based_gateway() {
     assert_eq!(short(&play.message("received", none()))[0], "message received");
     assert!(play.state.ended());
 }
+
+#[test]
+fn camundas_other_form_of_expressions_is_read_too() {
+    let body = CHOICE.replace("${n > 10}", "#{n > 10}");
+    assert_eq!(short(&Play::of(&body).start(json!({"n": 11}))), ["job a"]);
+}

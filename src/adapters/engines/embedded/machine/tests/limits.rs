@@ -111,7 +111,7 @@ fn values_that_are_nested_too_deeply_are_refused() {
 fn values_do_not_grow_deeper_in_circles() {
     let body = CIRCLE.replace(
         r#"<:exclusiveGateway id="a"/>"#,
-        r#"<:exclusiveGateway id="m"/><:task id="a"><:extensionElements><zeebe:ioMapping><zeebe:output source="=x" target="x.y.z"/></zeebe:ioMapping></:extensionElements></:task>"#,
+        r#"<:exclusiveGateway id="m"/><:task id="a"><:extensionElements><zeebe:ioMapping><zeebe:output source="=x" target="x.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p"/></zeebe:ioMapping></:extensionElements></:task>"#,
     );
     let body = body.replace("@start -> a", "@start -> m\n@m -> a").replace("@b -> a", "@b -> m").replace("b_a", "b_m");
     let mut play = Play::of(&body);
@@ -157,4 +157,55 @@ fn interrupting_a_scope_takes_its_tokens_on_the_way() {
     assert_eq!(short(&play.signal("on", none())), ["closed", "job caught"]);
     assert!(!play.state.needs_continue());
     assert_eq!(short(&play.complete_job("caught", none())), ["job done caught", "completed"]);
+}
+
+#[test]
+fn many_expressions_make_a_step_shorter() {
+    let body = CIRCLE.replace(
+        r#"<:exclusiveGateway id="a"/>"#,
+        r#"<:exclusiveGateway id="m"/><:task id="a"><:extensionElements><zeebe:ioMapping><zeebe:output source="=n + 1" target="n"/></zeebe:ioMapping></:extensionElements></:task>"#,
+    );
+    let body = body.replace("@start -> a", "@start -> m\n@m -> a").replace("@b -> a", "@b -> m").replace("b_a", "b_m");
+    let mut play = Play::of(&body);
+    assert_eq!(short(&play.start(json!({"stop": false, "n": 0}))), ["continue"]);
+    // One mapping and one condition a round.
+    assert_eq!(play.variables()["n"], json!(250));
+}
+
+#[test]
+fn the_expressions_of_an_element_share_what_one_step_may_cost() {
+    // Each alone is well within its measure, all of them are not.
+    let costly = "=count(for i in 1..20000 return i)";
+    let outputs: Vec<_> = (0..50).map(|i| format!(r#"<zeebe:output source="{costly}" target="n{i}"/>"#)).collect();
+    let body = |outputs: &[String]| {
+        let outputs = outputs.concat();
+        format!(
+            "<:startEvent id=\"start\"/><:task id=\"t\"><:extensionElements><zeebe:ioMapping>{outputs}</zeebe:ioMapping></:extensionElements></:task>\n@start -> t"
+        )
+    };
+    let mut play = Play::of(&body(&outputs[..1]));
+    assert_eq!(short(&play.start(json!({}))), ["completed"]);
+    let mut play = Play::of(&body(&outputs));
+    assert_eq!(short(&play.start(json!({}))), ["incident t expression_error"]);
+}
+
+#[test]
+fn an_element_with_too_many_expressions_is_refused() {
+    let flows: Vec<_> = (0..300).map(|i| format!("<:task id=\"t{i}\"/>\n@x -> t{i}: ${{n > {i}}}\n")).collect();
+    let errors =
+        super::errors(&format!("<:startEvent id=\"start\"/><:exclusiveGateway id=\"x\"/>\n{}", flows.concat()));
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].message.contains("more than 250 conditions"), "{errors:?}");
+}
+
+#[test]
+fn many_large_mappings_do_not_fill_the_memory() {
+    let inputs: Vec<_> = (0..200).map(|i| format!("<zeebe:input source=\"=a\" target=\"b{i}\"/>")).collect();
+    let body = format!(
+        "<:startEvent id=\"start\"/><:task id=\"t\"><:extensionElements><zeebe:ioMapping>{}</zeebe:ioMapping></:extensionElements></:task>\n@start -> t",
+        inputs.concat()
+    );
+    let mut play = Play::of(&body);
+    let large = "x".repeat(MAX_VARIABLES / 2);
+    assert_eq!(short(&play.start(json!({"a": large}))), ["incident t variables_too_large"]);
 }

@@ -51,6 +51,15 @@ fn what_cannot_run_is_refused_with_advice() {
             r#"<job id="x"><:extensionElements><zeebe:taskDefinition type="x"/></:extensionElements></:serviceTask>"#,
             "keep one",
         ),
+    ] {
+        let message = error(element);
+        assert!(message.contains(says), "{element}: {message}");
+    }
+}
+
+#[test]
+fn events_and_gateways_that_cannot_run_are_refused_with_advice() {
+    for (element, says) in [
         (r#"<:receiveTask id="x" instantiate="true" messageRef="msg"/>"#, "starts instances"),
         (r#"<:eventBasedGateway id="x" instantiate="true"/>"#, "starts instances"),
         (
@@ -58,7 +67,10 @@ fn what_cannot_run_is_refused_with_advice() {
             "signal throw event",
         ),
         (r#"<:intermediateThrowEvent id="x"><:escalationEventDefinition/></:intermediateThrowEvent>"#, "escalation"),
-        (r#"<:intermediateThrowEvent id="x"><:compensateEventDefinition/></:intermediateThrowEvent>"#, "compensate"),
+        (
+            r#"<:intermediateThrowEvent id="x"><:compensateEventDefinition/></:intermediateThrowEvent>"#,
+            "compensation throw events",
+        ),
         (r#"<:intermediateCatchEvent id="x"><:linkEventDefinition name="l"/></:intermediateCatchEvent>"#, "link"),
         (r#"<:intermediateCatchEvent id="x"><:conditionalEventDefinition/></:intermediateCatchEvent>"#, "conditional"),
         (r#"<:intermediateCatchEvent id="x"/>"#, "needs a message, timer or signal"),
@@ -74,6 +86,10 @@ fn what_cannot_run_is_refused_with_advice() {
             "initiator",
         ),
         (r#"<:startEvent id="x"/>"#, "more than one none start"),
+        (
+            r#"<:startEvent id="x"><:messageEventDefinition messageRef="msg"/></:startEvent><:startEvent id="y"><:messageEventDefinition messageRef="msg"/></:startEvent>"#,
+            "more than one start event waits for the message 'Paid'",
+        ),
         (r#"<:subProcess id="x"/>"#, "no none start"),
         (r#"<:userTask id="x"><:potentialOwner/></:userTask>"#, "potentialOwner"),
         (
@@ -158,7 +174,10 @@ fn expressions_and_timers_are_read_at_deploy() {
     for (element, says) in [
         ("<:task id=\"x\"/><:task id=\"y\"/>\n@x -> y: ${a +}", "the condition '${a +}'"),
         ("<:task id=\"x\"/><:task id=\"y\"/>\n@x -> y: a > 1", "is no expression"),
-        ("<:task id=\"x\"/><:task id=\"y\"/>\n@x -> y: #{a}", "deferred"),
+        (
+            "<:exclusiveGateway id=\"x\"/><:task id=\"y\"/><:task id=\"z\"/>\n@x -> y: ${a +}\n@x -> z",
+            "'x_y': the condition '${a +}'",
+        ),
         ("<:userTask id=\"x\" camunda:assignee=\"${a +}\"/>", "the assignee"),
         (
             "<:intermediateCatchEvent id=\"x\"><:timerEventDefinition><:timeDuration>soon</:timeDuration></:timerEventDefinition></:intermediateCatchEvent>",
@@ -246,4 +265,12 @@ fn a_declared_encoding_means_nothing() {
     }
     read(&format!("\u{feff}{xml}")).unwrap();
     read(&format!("\n  {xml}")).unwrap();
+}
+
+#[test]
+fn lines_are_those_of_the_file() {
+    let bad = file("<:startEvent id=\"s1\"/><:callActivity id=\"c\"/>");
+    let line = |xml: &str| read(xml).unwrap_err()[0].line;
+    assert_eq!((line(&bad), line(&format!("\u{feff}\n \n{bad}"))), (5, 7));
+    assert_eq!((line("<a>\n<b></a>"), line("\n\n<a>\n<b></a>")), (2, 4));
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::super::Expression;
+use super::super::{Budget, Expression};
 use super::{evaluate, now, variables};
 
 /// The stack of a thread that has little of it.
@@ -21,7 +21,7 @@ fn on_a_small_stack<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 fn timed(source: &str, variables: &Map<String, Value>) -> Result<Value, String> {
     let start = Instant::now();
     let result = match Expression::parse(source) {
-        Ok(expression) => expression.evaluate(variables, now()).map_err(|error| error.message),
+        Ok(expression) => expression.evaluate(variables, now(), &Budget::default()).map_err(|error| error.message),
         Err(error) => Err(error.message),
     };
     let taken = start.elapsed();
@@ -367,10 +367,10 @@ fn token_soup_never_panics() {
         let body = soup.text(&WORDS, length);
         let source = if round % 3 == 0 { format!("${{{body}}}") } else { format!("={body}") };
         if let Ok(expression) = Expression::parse(&source) {
-            let first = expression.evaluate(&variables, now());
-            assert_eq!(first, expression.evaluate(&variables, now()), "{source}");
+            let first = expression.evaluate(&variables, now(), &Budget::default());
+            assert_eq!(first, expression.evaluate(&variables, now(), &Budget::default()), "{source}");
             evaluated += usize::from(first.is_ok());
-            let _ = expression.condition(&variables, now());
+            let _ = expression.condition(&variables, now(), &Budget::default());
         }
     }
     assert!(evaluated > 500, "only {evaluated} of the soups came to a value");
@@ -491,8 +491,11 @@ fn every_operator_and_function_takes_every_type() {
     let variables = variables();
     let run = |source: String| {
         let source = format!("= {source}");
-        let _ =
-            Expression::parse(&source).unwrap_or_else(|error| panic!("{source}: {error}")).evaluate(&variables, now());
+        let _ = Expression::parse(&source).unwrap_or_else(|error| panic!("{source}: {error}")).evaluate(
+            &variables,
+            now(),
+            &Budget::default(),
+        );
     };
     for left in VALUES {
         for form in UNARY {

@@ -7,7 +7,7 @@ mod juel;
 
 use serde_json::{Map, Value, json};
 
-use super::{Dialect, Expression};
+use super::{Budget, Dialect, Expression};
 
 fn now() -> jiff::Timestamp {
     "2026-03-04T05:06:07Z".parse().unwrap()
@@ -25,11 +25,11 @@ fn variables() -> Map<String, Value> {
 
 fn evaluate(source: &str) -> Result<Value, String> {
     let expression = Expression::parse(source).map_err(|error| format!("syntax: {error}"))?;
-    expression.evaluate(&variables(), now()).map_err(|error| error.message)
+    expression.evaluate(&variables(), now(), &Budget::default()).map_err(|error| error.message)
 }
 
 fn condition(source: &str) -> Result<bool, String> {
-    Expression::parse(source).unwrap().condition(&variables(), now()).map_err(|error| error.message)
+    Expression::parse(source).unwrap().condition(&variables(), now(), &Budget::default()).map_err(|error| error.message)
 }
 
 /// Checks that each expression gives the JSON beside it.
@@ -88,7 +88,7 @@ fn a_literal_stands_for_itself() {
     let literal = Expression::parse("PT10S").unwrap();
     assert!(literal.is_literal());
     assert_eq!(literal.source(), "PT10S");
-    assert_eq!(literal.evaluate(&variables(), now()).unwrap(), json!("PT10S"));
+    assert_eq!(literal.evaluate(&variables(), now(), &Budget::default()).unwrap(), json!("PT10S"));
     assert_eq!(condition("true"), Ok(true));
     assert_eq!(condition("yes"), Ok(false));
 }
@@ -100,9 +100,11 @@ fn a_long_literal_is_no_expression_to_be_bounded() {
 
 #[test]
 fn errors_name_the_expression_and_what_failed() {
-    let error = Expression::parse("${nosuch > 1}").unwrap().evaluate(&variables(), now()).unwrap_err();
+    let error =
+        Expression::parse("${nosuch > 1}").unwrap().evaluate(&variables(), now(), &Budget::default()).unwrap_err();
     assert_eq!(error.to_string(), "the expression `${nosuch > 1}` cannot be evaluated: unknown identifier `nosuch`");
-    let error = Expression::parse("= nosuch > 1").unwrap().condition(&variables(), now()).unwrap_err();
+    let error =
+        Expression::parse("= nosuch > 1").unwrap().condition(&variables(), now(), &Budget::default()).unwrap_err();
     assert!(error.message.contains("there is no variable `nosuch`"), "{error}");
     let error = Expression::parse("= x + * 2").unwrap_err();
     assert_eq!((error.offset, error.message.as_str()), (6, "expected a value, found `*`"));

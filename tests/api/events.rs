@@ -59,7 +59,9 @@ async fn an_order_tells_its_whole_story() {
         assert_eq!(event["data"]["execution_id"], json!(id), "{event}");
         assert_eq!(event["data"]["process_instance_id"], execution["process_instance_id"], "{event}");
     }
-    for (at, element, topic) in [(2, "charge", "charge"), (3, "charge", "charge"), (6, "ship", "ship"), (7, "ship", "ship")] {
+    for (at, element, topic) in
+        [(2, "charge", "charge"), (3, "charge", "charge"), (6, "ship", "ship"), (7, "ship", "ship")]
+    {
         let data = &events[at]["data"];
         assert_eq!((&data["element_id"], &data["topic"]), (&json!(element), &json!(topic)), "{data}");
         assert!(data["job_id"].as_str().unwrap().starts_with("embedded~"), "{data}");
@@ -203,9 +205,7 @@ async fn a_stream_can_follow_one_execution() {
 async fn a_position_that_is_none_is_refused() {
     let (world, workflow) = World::running(&linear("p", &[])).await;
     world.events_with(&workflow, "deployment.created").await;
-    let stream = |query: &str| {
-        world.get(&format!("{}{query}", path(&workflow))).header("Accept", "text/event-stream")
-    };
+    let stream = |query: &str| world.get(&format!("{}{query}", path(&workflow))).header("Accept", "text/event-stream");
     stream("?after=1000").await.problem(400, "events.position_unknown");
     stream("").header("Last-Event-ID", "1000").await.problem(400, "events.position_unknown");
     for position in ["x", "-1", "1.5", "99999999999999999999999999"] {

@@ -308,7 +308,8 @@ impl Answer {
     #[track_caller]
     pub(super) fn complete_problem(&self) -> &Value {
         let body = &self.body;
-        let code = body["code"].as_str().unwrap_or_else(|| panic!("{}: no code: {} {}", self.path, self.status, self.text));
+        let code =
+            body["code"].as_str().unwrap_or_else(|| panic!("{}: no code: {} {}", self.path, self.status, self.text));
         assert!(self.header("content-type").starts_with("application/problem+json"), "{:?}", self.headers);
         assert_eq!(body["type"], format!("/problems/{code}"), "{body}");
         assert_eq!(body["status"], self.status, "{body}");

@@ -283,7 +283,8 @@ async fn a_bpmn_error_goes_to_who_catches_it() {
     world.complete(&repair, json!({})).await;
     world.ended(&id, "completed").await;
     let told = world.events_with(&workflow, "execution.completed").await;
-    let story = ["execution.started", "job.created", "job.error_thrown", "job.created", "job.completed", "execution.completed"];
+    let story =
+        ["execution.started", "job.created", "job.error_thrown", "job.created", "job.completed", "execution.completed"];
     assert_eq!(types(&told)[1..], story);
 }
 

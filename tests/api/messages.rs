@@ -102,7 +102,8 @@ async fn a_message_with_time_to_live_waits_for_its_receiver() {
     let kept = world.post("/api/message/Paid?correlationKey=late&timeToLiveInSec=60", json!({"sum": 7})).await.is(200);
     assert_eq!(kept.str("resultType"), "Buffered");
     assert!(kept["id"].is_string());
-    let started = world.post(&format!("/api/workflows/{workflow}/executions"), json!({"input": {"order": "late"}})).await;
+    let started =
+        world.post(&format!("/api/workflows/{workflow}/executions"), json!({"input": {"order": "late"}})).await;
     let ended = world.ended(&started.is(201).id(), "completed").await;
     assert_eq!(ended["result"], json!({"order": "late", "sum": 7}));
     let second = world.start(&workflow, json!({"order": "late"})).await;

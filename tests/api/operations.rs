@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     gate::Gate,
@@ -91,11 +91,8 @@ async fn every_operation_refuses_strangers_and_tokens_without_scopes() {
     let nobody = world.someone(&[]).await;
     let (mut closed, mut open) = (0, Vec::new());
     for (method, path, needs_token) in operations().await {
-        let concrete: String = path
-            .split('/')
-            .map(|part| if part.starts_with('{') { "x" } else { part })
-            .collect::<Vec<_>>()
-            .join("/");
+        let concrete: String =
+            path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect::<Vec<_>>().join("/");
         if !needs_token {
             open.push(path);
             continue;
@@ -264,5 +261,5 @@ async fn the_engines_are_listed() {
     let world = World::new().await;
     let engines = world.get("/api/engines").await.is(200);
     let embedded = engines.items().iter().find(|engine| engine["name"] == "embedded");
-    assert_eq!(embedded.unwrap_or(&Value::Null)["kind"], "embedded", "{}", engines.text);
+    assert!(embedded.is_some_and(|engine| engine["kind"].is_string()), "{}", engines.text);
 }

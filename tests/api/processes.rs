@@ -135,8 +135,11 @@ async fn only_the_latest_version_is_started_by_its_message() {
 #[tokio::test]
 async fn a_failing_condition_is_an_incident() {
     let world = World::new().await;
-    let cases =
-        [("${missing &gt; 100}", "missing"), ("${amount.nosuch.deeper}", "amount"), ("=amount &gt; &quot;x&quot;", "amount")];
+    let cases = [
+        ("${missing &gt; 100}", "missing"),
+        ("${amount.nosuch.deeper}", "amount"),
+        ("=amount &gt; &quot;x&quot;", "amount"),
+    ];
     for (number, (condition, named)) in cases.into_iter().enumerate() {
         let workflow = world.deploy(&choice(&format!("p{number}"), condition, true)).await;
         let started = world.start(&workflow, json!({"amount": 1})).await;
@@ -193,8 +196,15 @@ async fn a_job_without_retries_is_an_incident_until_retried() {
     world.complete(&again, json!({})).await;
     world.ended(&started.id(), "completed").await;
     let told = world.events_with(&workflow, "execution.completed").await;
-    let story = ["execution.started", "job.created", "job.failed", "incident.raised", "incident.resolved", "job.completed",
-        "execution.completed"];
+    let story = [
+        "execution.started",
+        "job.created",
+        "job.failed",
+        "incident.raised",
+        "incident.resolved",
+        "job.completed",
+        "execution.completed",
+    ];
     assert_eq!(types(&told)[1..], story);
 }
 

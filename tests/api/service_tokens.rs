@@ -198,7 +198,11 @@ async fn an_old_secret_never_outlives_the_token() {
     let world = World::new().await;
     let made = make(&world.root, json!({"workspace_ids": [world.id], "expires_in_seconds": 60})).await;
     let rotated = world.root.post(&format!("{}/rotate", path(&made)), json!({"overlap_seconds": 3600})).await.is(200);
-    assert!(rotated["previous_secret_ends_at"].as_str().unwrap() <= rotated["expires_at"].as_str().unwrap(), "{}", rotated.text);
+    assert!(
+        rotated["previous_secret_ends_at"].as_str().unwrap() <= rotated["expires_at"].as_str().unwrap(),
+        "{}",
+        rotated.text
+    );
 }
 
 #[tokio::test]
@@ -286,10 +290,11 @@ async fn of_two_rotations_at_once_one_wins() {
     let made = make(&world.root, json!({"workspace_ids": [world.id]})).await;
     let rotate = format!("{}/rotate", path(&made));
     let mut answers = Vec::new();
-    let (one, two, three) =
-        tokio::join!(async { world.root.post(&rotate, json!({})).await }, async { world.root.post(&rotate, json!({})).await }, async {
-            world.root.post(&rotate, json!({})).await
-        });
+    let (one, two, three) = tokio::join!(
+        async { world.root.post(&rotate, json!({})).await },
+        async { world.root.post(&rotate, json!({})).await },
+        async { world.root.post(&rotate, json!({})).await }
+    );
     answers.extend([one, two, three]);
     let won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
     assert_eq!(won.len(), 1, "{answers:?}");

@@ -40,7 +40,7 @@ impl Stream {
         loop {
             if let Some((block, rest)) = self.unread.split_once("\n\n") {
                 let (told, comments) = parse(block);
-                self.unread = rest.to_owned();
+                self.unread = self.unread.split_off(self.unread.len() - rest.len());
                 self.comments += comments;
                 if told.is_some() {
                     return told;

@@ -21,7 +21,7 @@ async fn two_workspaces_have_the_same_process_each_for_itself() {
     }
     let started = one.post("/api/process/order/async", json!({"amount": 120})).await.is(200);
     assert_eq!(one.execution(started.str("executionId")).await["workflow_id"], json!(here));
-    assert_eq!(two.all(&format!("/api/workflows/{there}/executions")).await, [] as [Value; 0]);
+    assert!(two.all(&format!("/api/workflows/{there}/executions")).await.is_empty());
     assert_eq!(two.jobs("charge").await.len(), 0);
     assert_eq!(one.jobs("charge").await.len(), 1);
     assert!(!two.events(&there).await.iter().any(|event| event["type"] == "execution.started"));
@@ -113,7 +113,9 @@ async fn who_has_all_workspaces_is_told_that_one_does_not_exist() {
     }
     let work = json!({"topics": ["t"], "worker": "w", "workspaceId": "never-made"});
     root.post("/api/jobs/activate", work).await.problem(404, "workspace.not_found");
-    root.post("/api/workflows", json!({"workspace_id": "never-made", "name": "x"})).await.problem(404, "workspace.not_found");
+    root.post("/api/workflows", json!({"workspace_id": "never-made", "name": "x"}))
+        .await
+        .problem(404, "workspace.not_found");
     root.post("/api/process/p/async?workspaceId=never-made", json!({})).await.problem(404, "workspace.not_found");
     for id in ["-no-slug", "a%20b"] {
         let refused = root.get(&format!("/api/workflows?workspace_id={id}")).await;

@@ -23,7 +23,10 @@ async fn a_task_shows_what_its_model_says() {
                       camunda:formKey=\"form-1\" camunda:dueDate=\"2030-01-02T03:04:05Z\"";
     let (world, workflow) = World::running(&linear("p", &[&user("approve", attributes)])).await;
     let started = world
-        .post(&format!("/api/workflows/{workflow}/executions"), json!({"input": {"boss": "eve"}, "business_key": "A-1"}))
+        .post(
+            &format!("/api/workflows/{workflow}/executions"),
+            json!({"input": {"boss": "eve"}, "business_key": "A-1"}),
+        )
         .await
         .is(201);
     let mut tasks = world.tasks("").await;
@@ -93,7 +96,7 @@ async fn a_task_is_completed_once() {
     for late in both.iter().filter(|answer| answer.status != 204) {
         late.problem(409, "user_task.already_completed");
     }
-    assert_eq!(world.tasks("").await, [] as [Value; 0]);
+    assert!(world.tasks("").await.is_empty());
     let variables = world.variables(&instance).await;
     assert!(variables["b"].is_number() && variables["a"] == 1, "{variables}");
     assert_eq!(world.jobs("then").await.len(), 1);
@@ -119,8 +122,14 @@ async fn a_task_is_given_and_taken_back() {
     let late = world.post(&act(&task, "assign"), json!({"assignee": "ada"})).await;
     assert!(late.status == 409 || late.status == 404, "{}", late.text);
     let told = world.events_with(&workflow, "execution.completed").await;
-    let story = ["execution.started", "user_task.created", "user_task.assigned", "user_task.assigned",
-        "user_task.completed", "execution.completed"];
+    let story = [
+        "execution.started",
+        "user_task.created",
+        "user_task.assigned",
+        "user_task.assigned",
+        "user_task.completed",
+        "execution.completed",
+    ];
     assert_eq!(types(&told)[1..], story);
 }
 

@@ -14,7 +14,10 @@ const BOOTSTRAP: (&str, &str) = ("TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN", ROOT)
 #[tokio::test]
 async fn the_bootstrap_token_may_do_everything_everywhere() {
     let me = Gate::shared().root().get("/api/whoami").await.is(200).body;
-    assert_eq!((&me["authenticated"], &me["kind"], &me["subject"]), (&json!(true), &json!("bootstrap"), &json!("bootstrap")));
+    assert_eq!(
+        (&me["authenticated"], &me["kind"], &me["subject"]),
+        (&json!(true), &json!("bootstrap"), &json!("bootstrap"))
+    );
     assert_eq!((&me["all_workspaces"], &me["issuer"], &me["actor"]), (&json!(true), &Value::Null, &Value::Null));
     for scope in ["workflows:read", "jobs:work", "admin:tokens:write", "admin:workspaces:write", "admin:audit:read"] {
         assert!(me["scopes"].as_array().unwrap().contains(&json!(scope)), "{scope} in {me}");
@@ -143,7 +146,10 @@ async fn the_first_start_leaves_its_first_token() {
     gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     let first = gate.caller(token.trim());
     let me = first.get("/api/whoami").await.is(200).body;
-    assert_eq!((&me["token_id"], &me["all_workspaces"], &me["kind"]), (&json!("first"), &json!(true), &json!("service")));
+    assert_eq!(
+        (&me["token_id"], &me["all_workspaces"], &me["kind"]),
+        (&json!("first"), &json!(true), &json!("service"))
+    );
     first.post("/api/workspaces", json!({"id": "demo"})).await.is(201);
     // A revoked token counts: the gate stays shut.
     first.delete("/api/admin/service-tokens/first").await.is(204);
@@ -187,7 +193,7 @@ async fn optional_with_credentials_gives_the_anonymous_what_the_config_says() {
 async fn optional_with_credentials_gives_the_anonymous_nothing_by_default() {
     let gate = Gate::with(&[BOOTSTRAP, ("TIDEGATE_AUTH__MODE", "optional")]);
     gate.anonymous().get("/api/workflows").await.problem(401, "auth.missing_token");
-    assert_eq!(gate.anonymous().get("/api/workspaces").await.is(200).items(), &[] as &[Value]);
+    assert!(gate.anonymous().get("/api/workspaces").await.is(200).items().is_empty());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Workflows: named things to run, changed under an ETag, hidden when deleted.
+//! Workflows: named things to run, changed under an `ETag`, hidden when deleted.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,7 +13,8 @@ const WORKFLOWS: &str = "/api/workflows";
 #[tokio::test]
 async fn a_workflow_is_made_and_read() {
     let world = World::new().await;
-    let wanted = json!({"workspace_id": world.id, "name": "order", "description": "Orders", "process_definition_key": "order"});
+    let wanted =
+        json!({"workspace_id": world.id, "name": "order", "description": "Orders", "process_definition_key": "order"});
     let made = world.post(WORKFLOWS, wanted).await.is(201);
     let id = made.id();
     assert_eq!(uuid::Uuid::parse_str(&id).unwrap().get_version_num(), 7);
@@ -64,7 +65,8 @@ async fn a_change_is_made_to_what_was_read() {
     let made = world.post(WORKFLOWS, json!({"workspace_id": world.id, "name": "before"})).await.is(201);
     let path = format!("{WORKFLOWS}/{}", made.id());
     let first = made.header("etag").to_owned();
-    let changed = world.patch(&path, json!({"name": "after", "description": "D"})).header("If-Match", &first).await.is(200);
+    let changed =
+        world.patch(&path, json!({"name": "after", "description": "D"})).header("If-Match", &first).await.is(200);
     assert_eq!((changed.str("name"), changed.str("description")), ("after", "D"));
     assert_ne!(changed.header("etag"), first);
     assert!(changed["updated_at"].as_str().unwrap() >= made["updated_at"].as_str().unwrap());
@@ -116,7 +118,7 @@ async fn a_deleted_workflow_leaves_its_name_and_key_but_keeps_its_events() {
     world.patch(&path, json!({"name": "x"})).await.problem(404, "workflow.not_found");
     world.delete(&path).await.problem(404, "workflow.not_found");
     world.post(&format!("{path}/executions"), json!({})).await.problem(404, "workflow.not_found");
-    assert_eq!(world.all(WORKFLOWS).await, [] as [Value; 0]);
+    assert!(world.all(WORKFLOWS).await.is_empty());
     world.post("/api/process/order/async", json!({})).await.problem(404, "process.not_found");
     assert_eq!(world.events(&id).await, before);
     let again = json!({"workspace_id": world.id, "name": "order", "process_definition_key": "order"});
@@ -141,14 +143,16 @@ async fn an_id_that_is_none_is_not_found() {
     let (world, other) = (World::new().await, World::new().await);
     let foreign = other.post(WORKFLOWS, json!({"workspace_id": other.id, "name": "w"})).await.is(201).id();
     for id in ["nonsense", "00000000-0000-7000-8000-000000000000", "%00", &foreign, &"a".repeat(5000)] {
-        for (method, rest) in [
-            (Method::GET, ""),
-            (Method::GET, "/events"),
-            (Method::GET, "/executions"),
-            (Method::DELETE, ""),
-        ] {
+        for (method, rest) in
+            [(Method::GET, ""), (Method::GET, "/events"), (Method::GET, "/executions"), (Method::DELETE, "")]
+        {
             let answer = world.ask(method, &format!("{WORKFLOWS}/{id}{rest}")).await;
-            assert_eq!((answer.status, answer["code"].as_str()), (404, Some("workflow.not_found")), "{id}{rest} {}", answer.text);
+            assert_eq!(
+                (answer.status, answer["code"].as_str()),
+                (404, Some("workflow.not_found")),
+                "{id}{rest} {}",
+                answer.text
+            );
         }
         let answer = world.post(&format!("{WORKFLOWS}/{id}/executions"), json!({})).await;
         assert_eq!(answer["code"], "workflow.not_found");

@@ -21,10 +21,8 @@ pub(super) fn unique(stem: &str) -> String {
 
 /// A token for these workspaces, made by `root`.
 pub(super) async fn mint(root: &Caller, scopes: &[&str], workspaces: &[&str]) -> Caller {
-    let minted = root
-        .post("/api/admin/service-tokens", json!({"scopes": scopes, "workspace_ids": workspaces}))
-        .await
-        .is(201);
+    let minted =
+        root.post("/api/admin/service-tokens", json!({"scopes": scopes, "workspace_ids": workspaces})).await.is(201);
     root.gate.caller(minted.str("secret"))
 }
 
@@ -49,7 +47,6 @@ impl World {
         Self::on(Gate::shared()).await
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand it over")]
     pub(super) async fn on(gate: Gate) -> Self {
         let (root, id) = (gate.root(), unique("w"));
         root.post("/api/workspaces", json!({"id": id})).await.is(201);

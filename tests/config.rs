@@ -142,6 +142,8 @@ fn bad_values_stop_the_start_with_the_reason() {
         ("TIDEGATE_SERVER__PUBLIC_URL", "gate.example.org", "must be an http or https URL"),
         ("TIDEGATE_SERVER__CORS_ALLOW_ORIGINS", "https://a.example/path", "without a path"),
         ("TIDEGATE_DATABASE__URL", "mysql://db/gate", "must begin with"),
+        ("TIDEGATE_DATABASE__URL", "sqlite::memory:", "must be memory:"),
+        ("TIDEGATE_DATABASE__URL", "sqlite://", "names no file"),
         ("TIDEGATE_DATABASE__MAX_CONNECTIONS", "many", "must be a whole number"),
         ("TIDEGATE_DATABASE__MAX_CONNECTIONS", "0", "between 1 and 1000"),
         ("TIDEGATE_AUTH__MODE", "requird", "did you mean required?"),
@@ -332,7 +334,7 @@ fn no_error_and_no_debug_form_shows_a_secret() {
     let shown = format!("{loaded:?} {:?}", loaded.config.entries());
     assert!(!shown.contains(SECRET), "{shown}");
     assert_eq!(value_of(&loaded.config, "auth.bootstrap_service_token"), "[redacted]");
-    assert_eq!(value_of(&loaded.config, "database.url"), "postgres://ada:[redacted]@db/gate");
+    assert_eq!(value_of(&loaded.config, "database.url"), "postgres://ada:***@db/gate");
 }
 
 #[test]

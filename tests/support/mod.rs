@@ -1,4 +1,5 @@
 //! What tests share.
 
 pub(crate) mod gateway;
+pub(crate) mod postgres;
 pub(crate) mod process;

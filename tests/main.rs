@@ -6,6 +6,7 @@
     reason = "a test that cannot go on may panic: that is how it fails"
 )]
 
+mod app;
 mod architecture;
 mod cli;
 mod config;

@@ -16,7 +16,6 @@ use crate::{
         identity::{Identity, IdentityKind},
         ids::{EventId, ExecutionId, WorkflowId},
         json::JsonObject,
-        workspace::WorkspaceAccess,
     },
     ports::{
         engine::EngineError,
@@ -85,9 +84,8 @@ impl<'a> Recorder<'a> {
     }
 
     async fn begin(&mut self, started: &InstanceStarted) -> Result<(), AppError> {
-        let within = WorkspaceAccess::Only([started.workspace.clone()].into());
         let workflows = self.unit.uow().workflows();
-        let workflow = workflows.find_by_key(&within, self.engine, &started.process_key).await?.pop();
+        let workflow = workflows.hold_bound(&started.workspace, self.engine, &started.process_key).await?;
         // The gate disarms what has no workflow, and starts nothing that has none.
         let workflow =
             workflow.ok_or_else(|| EngineError::UnknownDefinition { key: started.process_key.as_str().to_owned() })?;
@@ -188,7 +186,7 @@ impl<'a> Recorder<'a> {
                 (EventType::JobCompleted, element_id)
             }
             InstanceChange::JobFailed { job, element_id, message, retries } => {
-                wake.jobs = *retries > 0;
+                wake.jobs |= *retries > 0;
                 put("job_id", handle(job));
                 put("message", message.as_str().into());
                 put("retries", (*retries).into());

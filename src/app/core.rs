@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{
+    access,
     commands::{Commands, Unit},
     engines::Engines,
-    error::{AppError, Noun},
+    error::AppError,
     recorder::{Recorded, Recorder},
 };
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
         engine::EngineName,
         execution::Starter,
         identity::Identity,
+        scope::Scope,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
     ports::local_engine::{EngineChange, EngineCommand},
@@ -53,6 +55,26 @@ impl Core {
         Ok(Performed { changes, recorded })
     }
 
+    /// Where to look: in the workspace that the request names, else wherever the caller has the right.
+    ///
+    /// # Errors
+    /// As [`access::within`]; [`AppError::NotFound`] to who has all workspaces, for one that does not exist.
+    pub async fn within(
+        &self,
+        who: &Identity,
+        scope: Scope,
+        named: Option<&WorkspaceId>,
+    ) -> Result<WorkspaceAccess, AppError> {
+        let within = access::within(who, scope, named)?;
+        if let Some(workspace) = named
+            && who.workspaces == WorkspaceAccess::All
+            && self.commands.view().await?.workspaces().find(workspace).await?.is_none()
+        {
+            return Err(access::no_such_workspace(who));
+        }
+        Ok(within)
+    }
+
     /// Tells an engine what to do, in a unit of work of its own.
     ///
     /// # Errors
@@ -77,11 +99,11 @@ impl Core {
 /// That a workspace exists.
 ///
 /// # Errors
-/// [`AppError::NotFound`].
-pub(super) async fn existing(unit: &mut Unit, workspace: &WorkspaceId) -> Result<(), AppError> {
+/// As [`access::no_such_workspace`] says.
+pub(super) async fn existing(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId) -> Result<(), AppError> {
     match unit.uow().workspaces().find(workspace).await? {
         Some(_) => Ok(()),
-        None => Err(AppError::NotFound(Noun::Workspace)),
+        None => Err(access::no_such_workspace(who)),
     }
 }
 

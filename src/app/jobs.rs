@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
-use super::{access, context, core::Core, engines::Located, error::AppError};
+use super::{context, core::Core, engines::Located, error::AppError};
 use crate::{
     domain::{
         engine::{EngineName, NativeId},
@@ -63,7 +63,8 @@ impl Activated {
 
 impl Drop for Activated {
     fn drop(&mut self) {
-        if self.jobs.is_empty() {
+        if self.jobs.is_empty() || Handle::try_current().is_err() {
+            // Where no runtime is left to give them back on, their locks run out.
             return;
         }
         let claims = self
@@ -99,7 +100,7 @@ impl Jobs {
     /// # Errors
     /// [`AppError::Auth`], the store's.
     pub async fn activate(&self, who: &Identity, request: JobRequest, most: Duration) -> Result<Activated, AppError> {
-        let within = access::within(who, Scope::JobsWork, request.workspace.as_ref())?;
+        let within = self.core.within(who, Scope::JobsWork, request.workspace.as_ref()).await?;
         let end = Instant::now() + most;
         let mut available = self.core.commands.signals().jobs.listen();
         let wish = Activate {

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    access,
     core::Core,
     engines::Located,
     error::{AppError, Noun},
@@ -77,7 +76,7 @@ impl Tasks {
     /// # Errors
     /// [`AppError::Auth`]; [`AppError::NotFound`] for an instance that the caller may not see.
     pub async fn inbox(&self, who: &Identity, filter: TaskFilter, page: &PageRequest) -> Result<Inbox, AppError> {
-        let within = access::within(who, Scope::WorkflowsRead, filter.workspace.as_ref())?;
+        let within = self.core.within(who, Scope::WorkflowsRead, filter.workspace.as_ref()).await?;
         let mut query = TaskQuery {
             element_id: filter.element_id,
             assignee: filter.assignee,
@@ -95,6 +94,8 @@ impl Tasks {
         for (name, engine) in self.core.engines.iter().filter(|(name, _)| on.as_ref().is_none_or(|on| on == *name)) {
             match engine.user_tasks(&query, after, page.limit + 1).await {
                 Ok(tasks) => found.extend(tasks.into_iter().map(|task| KnownTask { engine: name.clone(), task })),
+                // An engine in our own store is not one that others could stand in for.
+                Err(EngineError::Repository(error)) => return Err(error.into()),
                 Err(error) => drop(failed.insert(name.clone(), error)),
             }
         }

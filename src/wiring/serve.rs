@@ -15,7 +15,7 @@ use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenErr
 use crate::{
     adapters::{
         clock::SystemClock,
-        http::{self, Settings},
+        http::Settings,
         persistence::{
             memory::MemoryRepository,
             sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
@@ -133,10 +133,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         tracing::info!("stopping");
         gate.stopping().cancel();
     };
-    let stopping = gate.stopping();
-    let routes = http::routes(Arc::clone(&gate.app), settings(&config), &stopping);
-    let served = http::serve(listener, routes, stopping, config.server.shutdown_grace);
-    let ((), served) = tokio::join!(told, served);
+    let served = gate.listen(listener, settings(&config), config.server.shutdown_grace);
+    let mut served = std::pin::pin!(served);
+    let served = tokio::select! {
+        () = told => served.await,
+        ended = &mut served => ended,
+    };
     gate.stop(config.server.shutdown_grace).await;
     store.close().await;
     served.map_err(ServeError::Server)

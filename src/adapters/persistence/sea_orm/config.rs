@@ -123,7 +123,7 @@ mod tests {
         for (text, path) in [("sqlite://data/t.db", "data/t.db"), ("sqlite:///srv/t.db", "/srv/t.db")] {
             assert!(matches!(DatabaseUrl::parse(text), Ok(DatabaseUrl::Sqlite(found)) if found == Path::new(path)));
         }
-        for bad in ["sqlite://", "sqlite::memory:", "sqlite://t.db?mode=rwc", "mysql://h/d", "postgres://", ""] {
+        for bad in ["sqlite://", "sqlite::memory:", "sqlite://t.db?mode=rwc", "mysql://h/d", "postgres:", ""] {
             assert!(DatabaseUrl::parse(bad).is_err(), "{bad}");
         }
     }

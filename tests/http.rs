@@ -4,3 +4,5 @@ mod answers;
 mod bodies;
 mod credentials;
 mod document;
+mod resources;
+mod running;

@@ -39,6 +39,25 @@ pub struct Performed {
 }
 
 impl Core {
+    /// Where to look, as [`access::within`] has it. Who has all workspaces learns that the one they name does not exist;
+    /// for everybody else that is forbidden or empty.
+    ///
+    /// # Errors
+    /// As [`access::within`], and [`AppError::NotFound`].
+    pub(super) async fn within(
+        &self,
+        who: &Identity,
+        scope: Scope,
+        named: Option<&WorkspaceId>,
+    ) -> Result<WorkspaceAccess, AppError> {
+        let within = access::within(who, scope, named)?;
+        if let (Some(workspace), WorkspaceAccess::All) = (named, &who.workspaces) {
+            let found = self.commands.view().await?.workspaces().find(workspace).await?;
+            found.ok_or_else(|| access::no_such_workspace(who))?;
+        }
+        Ok(within)
+    }
+
     /// Tells an engine what to do within a unit of work, and records what it did in the same unit.
     ///
     /// # Errors
@@ -53,26 +72,6 @@ impl Core {
         let changes = self.engines.apply(unit, engine, command).await?;
         let recorded = Recorder::new(&self.commands, unit, engine, starter).record(&changes).await?;
         Ok(Performed { changes, recorded })
-    }
-
-    /// Where to look: in the workspace that the request names, else wherever the caller has the right.
-    ///
-    /// # Errors
-    /// As [`access::within`]; [`AppError::NotFound`] to who has all workspaces, for one that does not exist.
-    pub async fn within(
-        &self,
-        who: &Identity,
-        scope: Scope,
-        named: Option<&WorkspaceId>,
-    ) -> Result<WorkspaceAccess, AppError> {
-        let within = access::within(who, scope, named)?;
-        if let Some(workspace) = named
-            && who.workspaces == WorkspaceAccess::All
-            && self.commands.view().await?.workspaces().find(workspace).await?.is_none()
-        {
-            return Err(access::no_such_workspace(who));
-        }
-        Ok(within)
     }
 
     /// Tells an engine what to do, in a unit of work of its own.

@@ -229,7 +229,7 @@ pub struct LockedJob {
 /// Jobs.
 #[async_trait]
 pub trait Jobs: Send {
-    /// Adds one.
+    /// Adds one; `available_at` is relative to `created_at`, as in [`JobWish`].
     async fn insert(&mut self, job: &JobRow) -> Result<(), RepositoryError>;
     /// The job of that id.
     async fn find(&mut self, id: ElementRef) -> Result<Option<JobRow>, RepositoryError>;
@@ -378,8 +378,9 @@ pub struct SubscriptionQuery {
     pub starts: bool,
     /// Matched with the subscription's `correlation_key` where it has one.
     pub correlation_key: Option<Key>,
-    /// Matched with its `business_key` where it has no `correlation_key`. `None` in both and in `instance` fits every
-    /// subscription of the name.
+    /// Matched with its `business_key` where it has no `correlation_key`. `None` in both fits every subscription of the
+    /// name (and of the `instance`, where one is named). Start events have neither keys nor an instance: where `starts`
+    /// is set, all three are passed over.
     pub business_key: Option<Key>,
     /// How many at most.
     pub limit: u32,
@@ -388,7 +389,7 @@ pub struct SubscriptionQuery {
 /// Subscriptions.
 #[async_trait]
 pub trait Subscriptions: Send {
-    /// Adds one.
+    /// Adds one; [`RepositoryError::Conflict`] when its subscriber waits already.
     async fn insert(&mut self, subscription: &SubscriptionRow) -> Result<(), RepositoryError>;
     /// Forgets one.
     async fn delete(&mut self, subscriber: &Subscriber) -> Result<(), RepositoryError>;
@@ -452,9 +453,11 @@ pub struct BufferedMessage {
 /// Messages that wait.
 #[async_trait]
 pub trait BufferedMessages: Send {
-    /// Adds one.
+    /// Adds one. A subscriber that comes at the same moment may not see it: whoever puts a message down looks for
+    /// subscriptions once more *after* this, in the same unit; it then sees every one that has not seen the message.
     async fn insert(&mut self, message: &BufferedMessage) -> Result<(), RepositoryError>;
-    /// Takes the oldest one that a new subscription matches (by the rules of [`SubscriptionQuery`]) and that has not run out.
+    /// Takes the oldest one that a new subscription matches (by the rules of [`SubscriptionQuery`]) and that has not run
+    /// out. A start event takes only what names neither key nor instance.
     async fn take(
         &mut self,
         subscription: &SubscriptionRow,

@@ -183,6 +183,8 @@ pub enum InstanceChange {
         job: NativeId,
         /// Where.
         element_id: String,
+        /// What it was about; `None` where the engine does not tell.
+        topic: Option<Key>,
     },
     /// A job failed.
     JobFailed {
@@ -190,6 +192,8 @@ pub enum InstanceChange {
         job: NativeId,
         /// Where.
         element_id: String,
+        /// What it was about; `None` where the engine does not tell.
+        topic: Option<Key>,
         /// Why.
         message: String,
         /// How many tries are left.
@@ -201,6 +205,8 @@ pub enum InstanceChange {
         job: NativeId,
         /// Where.
         element_id: String,
+        /// What it was about; `None` where the engine does not tell.
+        topic: Option<Key>,
         /// The error's code.
         code: String,
     },
@@ -210,6 +216,8 @@ pub enum InstanceChange {
         job: NativeId,
         /// Where.
         element_id: String,
+        /// What it was about; `None` where the engine does not tell.
+        topic: Option<Key>,
     },
     /// A user task waits.
     TaskCreated(Box<UserTask>),

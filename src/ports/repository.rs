@@ -52,13 +52,16 @@ pub enum RepositoryError {
 /// - What a unit of work changed is seen by others after [`UnitOfWork::commit`] only, all of it or nothing.
 /// - A unit dropped without a commit leaves nothing behind.
 /// - A commit that returned is durable.
+/// - Times are kept to the microsecond, numbers in JSON exactly as they are written.
+/// - No call waits for ever: a store that is locked, full, gone, or kept by others for too long is
+///   [`RepositoryError::Unavailable`].
 #[async_trait]
 pub trait Repository: fmt::Debug + Send + Sync {
     /// Begins a unit of work.
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError>;
 
-    /// A view for reading: sees what is committed, waits for no writer. A change through it is
-    /// [`RepositoryError::ReadOnly`].
+    /// A view for reading: each look sees at least what was committed before it, and waits for no writer. A change through
+    /// it is [`RepositoryError::ReadOnly`].
     async fn view(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError>;
 
     /// Whether the store answers.
@@ -68,7 +71,11 @@ pub trait Repository: fmt::Debug + Send + Sync {
 /// One transaction.
 ///
 /// # Contract
-/// - After any error the unit is spent: drop it.
+/// - After any error, and after a call given up in the middle, the unit is spent: drop it. Whatever is asked of it then,
+///   a commit too, is [`RepositoryError::Unavailable`], and nothing of it is kept.
+/// - A unit may be taken back when it lasts longer than some seconds: it waits for nobody but the store.
+/// - What is told to change something that is not there changes nothing, and is no error.
+/// - A page after a position that the list never gave is empty.
 /// - `find_*` reads; `lock_*` reads and holds the row for this unit until it ends, so that two units that change one
 ///   thing wait for each other. On a view `lock_*` is [`RepositoryError::ReadOnly`].
 #[async_trait]
@@ -252,7 +259,7 @@ pub trait Executions: Send {
 /// - Only numbered events are read.
 #[async_trait]
 pub trait Events: Send {
-    /// Puts events into the outbox, in this order.
+    /// Puts events into the outbox, in this order. Their ids are the maker's to keep unique.
     async fn append(&mut self, events: &[NewEvent]) -> Result<(), RepositoryError>;
     /// Numbers at most `limit` events; gives them, each channel in its order.
     async fn number(&mut self, limit: u32) -> Result<Vec<Event>, RepositoryError>;
@@ -314,9 +321,9 @@ pub trait IdempotencyKeys: Send {
     /// Takes the key for this unit, or says that another unit has it now. The hold ends with the unit, however that ends:
     /// by commit, drop, or death of the process.
     async fn try_lock(&mut self, key: &IdempotencyKey) -> Result<bool, RepositoryError>;
-    /// What is remembered under the key.
+    /// What is remembered under the key, however long ago.
     async fn find(&mut self, key: &IdempotencyKey) -> Result<Option<IdempotencyRecord>, RepositoryError>;
-    /// Remembers.
+    /// Remembers, in the place of what was remembered under the key before.
     async fn insert(&mut self, record: &IdempotencyRecord) -> Result<(), RepositoryError>;
     /// Forgets what was made before a moment, at most `limit`; says how many.
     async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError>;

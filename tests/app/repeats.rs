@@ -12,14 +12,15 @@ async fn a_repeat_needs_the_right_of_the_first_time_and_no_other() {
     let world = World::new().await;
     let who = service("writer", &[Scope::WorkflowsWrite], &["demo"]);
     for replayed in [false, true] {
-        let made = world.app().workflows.create(&who, new_workflow("demo", "a"), repeatable(&who, "1")).await.unwrap();
+        let made =
+            world.app().workflows.create(&who, new_workflow("demo", "a"), Some(repeatable(&who, "1"))).await.unwrap();
         assert_eq!(made.replayed, replayed);
         let new = deployment("demo", &one_job("order"));
-        let deployed = world.app().deployments.create(&who, new, repeatable(&who, "2")).await.unwrap();
+        let deployed = world.app().deployments.create(&who, new, Some(repeatable(&who, "2"))).await.unwrap();
         assert_eq!(deployed.replayed, replayed);
     }
     let other = service("reader", &[Scope::WorkflowsRead], &["demo"]);
-    let refused = world.app().workflows.create(&other, new_workflow("demo", "a"), repeatable(&who, "1")).await;
+    let refused = world.app().workflows.create(&other, new_workflow("demo", "a"), Some(repeatable(&who, "1"))).await;
     assert!(matches!(refused, Err(AppError::Auth(_))), "{refused:?}");
 }
 
@@ -29,7 +30,7 @@ async fn a_repeated_start_gives_its_execution_whatever_has_been_deployed_since()
     let who = admin();
     world.workspace("other").await;
     world.deploy(&who, "demo", &one_job("order")).await;
-    let start = || world.app().processes.start(&who, key("order"), None, None, nothing(), repeatable(&who, "1"));
+    let start = || world.app().processes.start(&who, key("order"), None, None, nothing(), Some(repeatable(&who, "1")));
     let first = start().await.unwrap();
     world.deploy(&who, "other", &one_job("order")).await;
     let again = start().await.unwrap();
@@ -42,9 +43,10 @@ async fn a_repeated_start_gives_its_execution_whatever_has_been_deployed_since()
 async fn errors_are_not_kept() {
     let world = World::new().await;
     let who = admin();
-    let missing = world.app().processes.start(&who, key("order"), None, None, nothing(), repeatable(&who, "1")).await;
+    let missing =
+        world.app().processes.start(&who, key("order"), None, None, nothing(), Some(repeatable(&who, "1"))).await;
     assert!(matches!(missing, Err(AppError::NotFound(_))), "{missing:?}");
     world.deploy(&who, "demo", &one_job("order")).await;
-    let now = world.app().processes.start(&who, key("order"), None, None, nothing(), repeatable(&who, "1")).await;
+    let now = world.app().processes.start(&who, key("order"), None, None, nothing(), Some(repeatable(&who, "1"))).await;
     assert!(!now.unwrap().replayed);
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tidegate::{
     adapters::{clock::ManualClock, persistence::memory::MemoryRepository, rng::SequenceRng},
     app::{App, deployments::NewDeployment, error::AppError, service_tokens::NewServiceToken, workflows::NewWorkflow},
@@ -18,7 +18,7 @@ use tidegate::{
         workflow::Workflow,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
-    ports::{clock::Clock, repository::Repository},
+    ports::repository::Repository,
     wiring::{Gate, Parts},
 };
 
@@ -51,10 +51,6 @@ impl World {
 
     pub(super) fn app(&self) -> &App {
         &self.gate.app
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     pub(super) fn pass(&self, seconds: i64) {
@@ -129,9 +125,9 @@ pub(super) fn nothing() -> JsonObject {
 }
 
 /// A repeatable request.
-pub(super) fn repeatable(who: &Identity, key: &str) -> Option<Idempotency> {
+pub(super) fn repeatable(who: &Identity, key: &str) -> Idempotency {
     let key = IdempotencyKey::new(&who.key(), "POST", "/api", key);
-    Some(Idempotency { key, fingerprint: Fingerprint::new("", b"{}") })
+    Idempotency { key, fingerprint: Fingerprint::new("", b"{}") }
 }
 
 pub(super) fn new_workflow(at: &str, name: &str) -> NewWorkflow {

@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::gateway::{Answer, BOOTSTRAP, TestGateway};
+use crate::support::gateway::{BOOTSTRAP, TestGateway};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fitting_request_id_is_kept_and_another_replaced() {
@@ -124,16 +124,24 @@ async fn what_takes_too_long_is_503_unless_the_wait_was_asked_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_gate_stops_in_order() {
     let gateway = TestGateway::start().await;
-    let waiting = gateway.bootstrap();
-    let body = serde_json::json!({"topics": ["t"], "worker": "w", "timeoutInSec": 60});
-    let request = waiting.request("POST", "/api/jobs/activate").json(&body).send();
+    let body = serde_json::json!({"topics": ["t"], "worker": "w", "timeoutInSec": 60}).to_string();
+    let mut socket = TcpStream::connect(gateway.address()).await.unwrap();
+    let head = format!(
+        "POST /api/jobs/activate HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {BOOTSTRAP}\r\ncontent-length: {}\r\n\
+         expect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0; 25];
+    socket.read_exact(&mut go_on).await.unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100 "), "the gate has the request in hand");
+    socket.write_all(body.as_bytes()).await.unwrap();
     let begun = tokio::time::Instant::now();
-    let (answer, ()) = tokio::join!(request, async {
-        gateway.bootstrap().get("/api/whoami").await;
-        gateway.stop().await;
-    });
-    let answer = Answer::of(answer.unwrap()).await;
-    assert_eq!(answer.body["jobs"], serde_json::json!([]), "a wait answers with what it has");
+    let mut answer = String::new();
+    let (read, ()) = tokio::join!(socket.read_to_string(&mut answer), gateway.stop());
+    read.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.ends_with("{\"failedEngines\":[],\"jobs\":[]}"), "a wait answers with what it has: {answer}");
     assert!(begun.elapsed() < Duration::from_secs(10));
     assert!(TcpStream::connect(gateway.address()).await.is_err(), "nobody listens any more");
 }

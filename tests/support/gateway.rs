@@ -42,11 +42,6 @@ impl TestGateway {
         Self { base, gate, served }
     }
 
-    /// Its address: `http://127.0.0.1:<port>`.
-    pub(crate) fn base(&self) -> &str {
-        &self.base
-    }
-
     /// Host and port, for whoever speaks TCP.
     pub(crate) fn address(&self) -> &str {
         self.base.strip_prefix("http://").unwrap()

@@ -4,9 +4,10 @@ mod command;
 mod first_token;
 mod serve;
 
-use std::sync::Arc;
+use std::{io, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::command::run;
@@ -16,6 +17,7 @@ use crate::{
         auth::{AsValidated, bootstrap::WithBootstrapToken, service_tokens::ServiceTokenValidator},
         clock::SystemClock,
         engines::embedded::{AutoCommitEngine, EmbeddedEngine},
+        http::{self, Settings},
         persistence::memory::MemoryRepository,
         realtime::in_process::InProcessPublisher,
         rng::SystemRng,
@@ -114,7 +116,7 @@ pub struct Gate {
 }
 
 /// How often the uses of tokens are written down.
-const WRITE_USES_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+const WRITE_USES_EVERY: Duration = Duration::from_secs(5);
 
 impl Gate {
     /// Puts a gate together. Nothing runs before [`start`](Self::start).
@@ -160,13 +162,23 @@ impl Gate {
         }));
     }
 
+    /// Serves the HTTP API on a listener until the gate is [`stopping`](Self::stopping), with `grace` for what is under way
+    /// then.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub async fn listen(&self, listener: TcpListener, settings: Settings, grace: Duration) -> io::Result<()> {
+        let stopping = self.stopping();
+        http::serve(listener, http::routes(Arc::clone(&self.app), settings, &stopping), stopping, grace).await
+    }
+
     /// Says when the gate is stopping: open streams and waits end with it.
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()
     }
 
     /// Ends the gate's own work, and waits for the commands under way, at most so long.
-    pub async fn stop(&self, grace: std::time::Duration) {
+    pub async fn stop(&self, grace: Duration) {
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(grace.max(POLL), self.tasks.wait()).await.is_err() {

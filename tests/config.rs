@@ -142,6 +142,8 @@ fn bad_values_stop_the_start_with_the_reason() {
         ("TIDEGATE_SERVER__PUBLIC_URL", "gate.example.org", "must be an http or https URL"),
         ("TIDEGATE_SERVER__CORS_ALLOW_ORIGINS", "https://a.example/path", "without a path"),
         ("TIDEGATE_DATABASE__URL", "mysql://db/gate", "must begin with"),
+        ("TIDEGATE_DATABASE__URL", "sqlite::memory:", "must be memory:"),
+        ("TIDEGATE_DATABASE__URL", "sqlite://", "names no file"),
         ("TIDEGATE_DATABASE__MAX_CONNECTIONS", "many", "must be a whole number"),
         ("TIDEGATE_DATABASE__MAX_CONNECTIONS", "0", "between 1 and 1000"),
         ("TIDEGATE_AUTH__MODE", "requird", "did you mean required?"),
@@ -332,7 +334,7 @@ fn no_error_and_no_debug_form_shows_a_secret() {
     let shown = format!("{loaded:?} {:?}", loaded.config.entries());
     assert!(!shown.contains(SECRET), "{shown}");
     assert_eq!(value_of(&loaded.config, "auth.bootstrap_service_token"), "[redacted]");
-    assert_eq!(value_of(&loaded.config, "database.url"), "postgres://ada:[redacted]@db/gate");
+    assert_eq!(value_of(&loaded.config, "database.url"), "postgres://ada:***@db/gate");
 }
 
 #[test]
@@ -465,4 +467,26 @@ fn the_report_shows_every_key_with_its_origin_and_no_secret() {
     // What it shows is a config again: whoever copies it gets the same gate.
     let again = load_file(&report.replace("\"[redacted]\"", &format!("\"{SECRET}\"")).replace("warning:", "#"), &[]);
     assert_eq!(again.unwrap().config, loaded.config);
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_stands_there_is_taken_or_refused(
+        key in "[a-z_]{1,12}(\\.[a-z_]{1,12}){0,2}",
+        value in "[ -~\n]{0,40}",
+        name in "(SERVER|AUTH|AUTH__RATE_LIMIT|DATABASE|ENGINES|TELEMETRY)__[A-Z_]{1,24}",
+    ) {
+        let file = format!("{key} = {value}\n");
+        drop(load_file(&file, &[]));
+        drop(load_environment(&[(&format!("TIDEGATE_{name}"), &value)]));
+    }
+
+    #[test]
+    fn no_form_of_a_secret_shows_in_an_error(wrapped in "[\"'\\[{= ]{0,3}", line in 0..3_usize) {
+        let mut lines = ["[auth]", "mode = \"required\"", "allow_insecure_bind = false"].map(ToOwned::to_owned);
+        lines[line] = format!("{}\nbootstrap_service_token = {wrapped}{SECRET}", lines[line]);
+        if let Err(error) = load_file(&lines.join("\n"), &[]) {
+            proptest::prop_assert!(!error.to_string().contains(SECRET), "{error}");
+        }
+    }
 }

@@ -5,7 +5,6 @@
 //! is killed in the midst of the others, and started again.
 
 mod callers;
-mod follower;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,11 +14,14 @@ use std::{
 };
 
 use callers::{Acknowledged, Ledger};
-use follower::Follower;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::process::{Caller, GateProcess, PATIENCE, pause};
+use crate::support::{
+    follower::Follower,
+    postgres::TestDatabase,
+    process::{Caller, GateProcess, PATIENCE, pause},
+};
 
 /// How many executions run to their end.
 const EXECUTIONS: usize = 30;
@@ -43,6 +45,13 @@ async fn a_kill_at_any_moment_loses_nothing_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}/gate.db", folder.path().display());
     a_kill_at_any_moment_loses_nothing(folder.path(), &database).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_at_any_moment_loses_nothing_on_postgres() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = TestDatabase::fresh().await;
+    a_kill_at_any_moment_loses_nothing(folder.path(), &database.url()).await;
 }
 
 async fn a_kill_at_any_moment_loses_nothing(folder: &Path, database: &str) {

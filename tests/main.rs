@@ -6,6 +6,7 @@
     reason = "a test that cannot go on may panic: that is how it fails"
 )]
 
+mod api;
 mod architecture;
 mod cli;
 mod config;
@@ -13,4 +14,5 @@ mod conformance;
 mod crash;
 mod http;
 mod readme;
+mod replicas;
 mod support;

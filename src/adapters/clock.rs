@@ -6,14 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::clock::Clock;
 
-/// The machine's clock.
+/// The machine's clock, in whole microseconds: what the databases keep and what clients are shown, so that a moment read
+/// from an answer is the very moment that it is compared with.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 }
 

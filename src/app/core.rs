@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    access,
     commands::{Commands, Unit},
     engines::Engines,
     error::{AppError, Noun},
@@ -13,6 +14,7 @@ use crate::{
         engine::EngineName,
         execution::Starter,
         identity::Identity,
+        scope::Scope,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
     ports::local_engine::{EngineChange, EngineCommand},
@@ -37,6 +39,25 @@ pub struct Performed {
 }
 
 impl Core {
+    /// Where to look, as [`access::within`] has it. Who has all workspaces learns that the one they name does not exist;
+    /// for everybody else that is forbidden or empty.
+    ///
+    /// # Errors
+    /// As [`access::within`], and [`AppError::NotFound`].
+    pub(super) async fn within(
+        &self,
+        who: &Identity,
+        scope: Scope,
+        named: Option<&WorkspaceId>,
+    ) -> Result<WorkspaceAccess, AppError> {
+        let within = access::within(who, scope, named)?;
+        if let (Some(workspace), WorkspaceAccess::All) = (named, &who.workspaces) {
+            let found = self.commands.view().await?.workspaces().find(workspace).await?;
+            found.ok_or(AppError::NotFound(Noun::Workspace))?;
+        }
+        Ok(within)
+    }
+
     /// Tells an engine what to do within a unit of work, and records what it did in the same unit.
     ///
     /// # Errors

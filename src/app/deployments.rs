@@ -116,7 +116,7 @@ impl Deployments {
         workflow: Option<WorkflowId>,
         page: &PageRequest,
     ) -> Result<Page<Deployment>, AppError> {
-        let within = access::within(who, Scope::WorkflowsRead, workspace)?;
+        let within = self.core.within(who, Scope::WorkflowsRead, workspace).await?;
         let mut view = self.core.commands.view().await?;
         if let Some(id) = workflow {
             let found = view.workflows().find_with_hidden(id).await?;

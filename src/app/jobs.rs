@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::{access, context, core::Core, engines::Located, error::AppError};
+use super::{context, core::Core, engines::Located, error::AppError};
 use crate::{
     domain::{
         engine::{EngineName, NativeId},
@@ -99,7 +99,7 @@ impl Jobs {
     /// # Errors
     /// [`AppError::Auth`], the store's.
     pub async fn activate(&self, who: &Identity, request: JobRequest, most: Duration) -> Result<Activated, AppError> {
-        let within = access::within(who, Scope::JobsWork, request.workspace.as_ref())?;
+        let within = self.core.within(who, Scope::JobsWork, request.workspace.as_ref()).await?;
         let end = Instant::now() + most;
         let mut available = self.core.commands.signals().jobs.listen();
         let wish = Activate {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::{
-    access,
     commands::{Answer, Once},
     core::Core,
     engines::Located,
@@ -78,7 +77,7 @@ impl Messages {
         message: NewMessage,
         idempotency: Option<Idempotency>,
     ) -> Result<Answer<Delivered>, AppError> {
-        let mut within = access::within(who, Scope::WorkflowsExecute, message.workspace.as_ref())?;
+        let mut within = self.core.within(who, Scope::WorkflowsExecute, message.workspace.as_ref()).await?;
         let mut engine = self.core.engines.default_name().clone();
         let mut instance = None;
         if let Some(id) = &message.instance {
@@ -132,7 +131,7 @@ impl Messages {
         workspace: Option<&WorkspaceId>,
         variables: JsonObject,
     ) -> Result<(), AppError> {
-        let within = access::within(who, Scope::WorkflowsExecute, workspace)?;
+        let within = self.core.within(who, Scope::WorkflowsExecute, workspace).await?;
         let engine = self.core.engines.default_name().clone();
         self.core.command(who, engine, EngineCommand::Broadcast(Broadcast { within, name, variables })).await?;
         Ok(())

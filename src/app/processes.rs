@@ -1,7 +1,6 @@
 //! Processes by their engines' own words: starts by key or message, instances, variables, incidents.
 
 use super::{
-    access,
     commands::Answer,
     core::Core,
     engines::Located,
@@ -62,7 +61,7 @@ impl Processes {
         variables: JsonObject,
         idempotency: Option<Idempotency>,
     ) -> Result<Answer<Execution>, AppError> {
-        let within = access::within(who, Scope::WorkflowsExecute, workspace)?;
+        let within = self.core.within(who, Scope::WorkflowsExecute, workspace).await?;
         let engine = self.core.engines.default_name();
         let found = self.core.commands.view().await?.workflows().find_by_key(&within, engine, &key).await?;
         let workflow = match <[_; 1]>::try_from(found) {
@@ -87,7 +86,7 @@ impl Processes {
         variables: JsonObject,
         idempotency: Option<Idempotency>,
     ) -> Result<Answer<Execution>, AppError> {
-        let within = access::within(who, Scope::WorkflowsExecute, workspace)?;
+        let within = self.core.within(who, Scope::WorkflowsExecute, workspace).await?;
         let start = StartByMessage { within, message, business_key, variables };
         self.started(who, EngineCommand::StartByMessage(start), idempotency).await
     }

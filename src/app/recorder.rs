@@ -16,6 +16,7 @@ use crate::{
         identity::{Identity, IdentityKind},
         ids::{EventId, ExecutionId, WorkflowId},
         json::JsonObject,
+        text::Key,
         workspace::WorkspaceAccess,
     },
     ports::{
@@ -183,24 +184,28 @@ impl<'a> Recorder<'a> {
                 put("retries", (*retries).into());
                 (EventType::JobCreated, element_id)
             }
-            InstanceChange::JobCompleted { job, element_id } => {
+            InstanceChange::JobCompleted { job, element_id, topic } => {
                 put("job_id", handle(job));
+                put("topic", topic.as_ref().map(Key::as_str).into());
                 (EventType::JobCompleted, element_id)
             }
-            InstanceChange::JobFailed { job, element_id, message, retries } => {
+            InstanceChange::JobFailed { job, element_id, topic, message, retries } => {
                 wake.jobs = *retries > 0;
                 put("job_id", handle(job));
+                put("topic", topic.as_ref().map(Key::as_str).into());
                 put("message", message.as_str().into());
                 put("retries", (*retries).into());
                 (EventType::JobFailed, element_id)
             }
-            InstanceChange::JobErrorThrown { job, element_id, code } => {
+            InstanceChange::JobErrorThrown { job, element_id, topic, code } => {
                 put("job_id", handle(job));
+                put("topic", topic.as_ref().map(Key::as_str).into());
                 put("code", code.as_str().into());
                 (EventType::JobErrorThrown, element_id)
             }
-            InstanceChange::JobCancelled { job, element_id } => {
+            InstanceChange::JobCancelled { job, element_id, topic } => {
                 put("job_id", handle(job));
+                put("topic", topic.as_ref().map(Key::as_str).into());
                 (EventType::JobCancelled, element_id)
             }
             InstanceChange::TaskCreated(task) => {

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    access,
     core::Core,
     engines::Located,
     error::{AppError, Noun},
@@ -77,7 +76,7 @@ impl Tasks {
     /// # Errors
     /// [`AppError::Auth`]; [`AppError::NotFound`] for an instance that the caller may not see.
     pub async fn inbox(&self, who: &Identity, filter: TaskFilter, page: &PageRequest) -> Result<Inbox, AppError> {
-        let within = access::within(who, Scope::WorkflowsRead, filter.workspace.as_ref())?;
+        let within = self.core.within(who, Scope::WorkflowsRead, filter.workspace.as_ref()).await?;
         let mut query = TaskQuery {
             element_id: filter.element_id,
             assignee: filter.assignee,

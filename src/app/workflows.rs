@@ -128,7 +128,7 @@ impl Workflows {
         name: Option<Name>,
         page: &PageRequest,
     ) -> Result<Page<Workflow>, AppError> {
-        let within = access::within(who, Scope::WorkflowsRead, workspace)?;
+        let within = self.core.within(who, Scope::WorkflowsRead, workspace).await?;
         let filter = WorkflowFilter { within, name };
         Ok(self.core.commands.view().await?.workflows().list(&filter, page).await?)
     }

@@ -182,6 +182,8 @@ pub enum InstanceChange {
         job: NativeId,
         /// Where.
         element_id: String,
+        /// What it was about; `None` where the engine does not tell.
+        topic: Option<Key>,
     },
     /// A job failed.
     JobFailed {
@@ -189,6 +191,8 @@ pub enum InstanceChange {
         job: NativeId,
         /// Where.
         element_id: String,
+        /// What it was about; `None` where the engine does not tell.
+        topic: Option<Key>,
         /// Why.
         message: String,
         /// How many tries are left.
@@ -200,6 +204,8 @@ pub enum InstanceChange {
         job: NativeId,
         /// Where.
         element_id: String,
+        /// What it was about; `None` where the engine does not tell.
+        topic: Option<Key>,
         /// The error's code.
         code: String,
     },
@@ -209,6 +215,8 @@ pub enum InstanceChange {
         job: NativeId,
         /// Where.
         element_id: String,
+        /// What it was about; `None` where the engine does not tell.
+        topic: Option<Key>,
     },
     /// A user task waits.
     TaskCreated(Box<UserTask>),

@@ -15,10 +15,10 @@ use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenErr
 use crate::{
     adapters::{
         clock::SystemClock,
-        http::{self, Settings},
+        http::Settings,
         persistence::{
             memory::MemoryRepository,
-            sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, InvalidDatabaseUrl, SeaOrmRepository},
+            sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
         },
         rng::SystemRng,
     },
@@ -31,9 +31,6 @@ use crate::{
 /// Why the gate does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// `database.url` is none.
-    #[error("database.url {0}")]
-    Url(#[from] InvalidDatabaseUrl),
     /// The store cannot be opened.
     #[error("the database cannot be opened")]
     Database(#[from] ConnectError),
@@ -70,11 +67,9 @@ enum Store {
 
 impl Store {
     async fn open(config: &Config) -> Result<Self, ServeError> {
-        let text = config.database.url.expose();
-        if text.starts_with("memory:") {
+        let Some(url) = config.database.url.stored().cloned() else {
             return Ok(Self::Memory(MemoryRepository::default()));
-        }
-        let url = DatabaseUrl::parse(text)?;
+        };
         let database = DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) };
         let repository = SeaOrmRepository::connect(&database).await?;
         repository.migrate().await?;
@@ -138,10 +133,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         tracing::info!("stopping");
         gate.stopping().cancel();
     };
-    let stopping = gate.stopping();
-    let routes = http::routes(Arc::clone(&gate.app), settings(&config), &stopping);
-    let served = http::serve(listener, routes, stopping, config.server.shutdown_grace);
-    let ((), served) = tokio::join!(told, served);
+    let served = gate.listen(listener, settings(&config), config.server.shutdown_grace);
+    let mut served = std::pin::pin!(served);
+    let served = tokio::select! {
+        () = told => served.await,
+        ended = &mut served => ended,
+    };
     gate.stop(config.server.shutdown_grace).await;
     store.close().await;
     served.map_err(ServeError::Server)
@@ -149,8 +146,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
 
 /// Beside the database's file; else `data`.
 fn folder(config: &Config) -> PathBuf {
-    match DatabaseUrl::parse(config.database.url.expose()) {
-        Ok(DatabaseUrl::Sqlite(file)) => file.parent().map(Path::to_path_buf).unwrap_or_default(),
+    match config.database.url.stored() {
+        Some(DatabaseUrl::Sqlite(file)) => file.parent().map(Path::to_path_buf).unwrap_or_default(),
         _ => PathBuf::from("data"),
     }
 }

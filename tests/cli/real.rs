@@ -93,7 +93,7 @@ fn a_newcomer_does_the_main_job() {
     assert_eq!(gate.json(&["workspace", "list"])[0]["id"], "demo");
 
     let deployed = gate.done(&["workflow", "deploy", ORDER, "--workspace", "demo"]);
-    assert!(deployed.stdout.contains("order.bpmn") && deployed.stdout.contains("DEPLOYMENT"), "{}", deployed.stdout);
+    assert!(deployed.stdout.contains("order.bpmn") && deployed.stdout.contains("deployment"), "{}", deployed.stdout);
     assert_eq!(gate.json(&["workflow", "list"])[0]["latest_deployment"]["version"], 1);
 
     let mut watching = gate

@@ -20,3 +20,4 @@ macro_rules! conformance {
 pub(crate) use conformance;
 
 mod engine;
+mod repository;

@@ -3,7 +3,15 @@
 use jiff::Timestamp;
 use poem_openapi::OpenApi;
 
-use super::{answers::Ok200, conditions::Who, json::response, problem::Problem, tags::Tag};
+use super::{
+    answers::Ok200,
+    conditions::Who,
+    explain::{Asked, Explanation, explain},
+    json::response,
+    params::Query,
+    problem::Problem,
+    tags::Tag,
+};
 use crate::domain::{
     identity::Identity,
     scope::Scopes,
@@ -44,6 +52,8 @@ response! {
         nullable email ("email"): String,
         /// Who acts for the subject.
         nullable actor ("actor"): String,
+        /// What the gate would say to the operation that was asked about.
+        optional explain ("explain"): Explanation,
     }
 }
 
@@ -89,6 +99,7 @@ impl From<&Identity> for Whoami {
             username: who.username.clone(),
             email: who.email.clone(),
             actor: who.actor.clone(),
+            explain: None,
         }
     }
 }
@@ -97,9 +108,18 @@ impl From<&Identity> for Whoami {
 impl IdentityApi {
     /// Who is calling
     ///
-    /// Tells the caller's identity, scopes and workspaces.
+    /// Tells the caller's identity, scopes and workspaces; and if asked, whether they may do something, and why.
     #[oai(path = "/api/whoami", method = "get", operation_id = "whoami")]
-    async fn whoami(&self, who: Who) -> Result<Ok200<Whoami>, Problem> {
-        Ok(Ok200::new(Whoami::from(&*who.0)))
+    async fn whoami(
+        &self,
+        who: Who,
+        /// An operation, as in `POST /api/workflows`: would it be allowed?
+        #[oai(name = "explain")]
+        asked: Query<Asked>,
+        /// The workspace in which it would be done.
+        workspace_id: Query<WorkspaceId>,
+    ) -> Result<Ok200<Whoami>, Problem> {
+        let explain = asked.0.map(|asked| explain(&who.0, &asked, workspace_id.0.as_ref()));
+        Ok(Ok200::new(Whoami { explain, ..Whoami::from(&*who.0) }))
     }
 }

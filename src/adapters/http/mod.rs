@@ -17,6 +17,7 @@ mod errors;
 mod event_stream;
 mod events;
 mod executions;
+mod explain;
 mod failed_engines;
 mod fields;
 mod gate;

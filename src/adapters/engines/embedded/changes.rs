@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
+        engine::NativeId,
         execution::{ExecutionError, ExecutionStatus},
         text::Key,
     },
@@ -30,16 +31,16 @@ impl Unit<'_> {
                 self.job_created(held, key, element_id, &topic, retries, headers);
             }
             Change::JobCompleted { key, element_id } => {
-                let job = self.close_job(held, key, WorkState::Completed).await?;
-                self.tell_of(held.id(), InstanceChange::JobCompleted { job: job.native(), element_id });
+                let (job, topic) = self.close_job(held, key, WorkState::Completed).await?;
+                self.tell_of(held.id(), InstanceChange::JobCompleted { job, element_id, topic });
             }
             Change::JobErrorThrown { key, element_id, code } => {
-                let job = self.close_job(held, key, WorkState::Completed).await?;
-                self.tell_of(held.id(), InstanceChange::JobErrorThrown { job: job.native(), element_id, code });
+                let (job, topic) = self.close_job(held, key, WorkState::Completed).await?;
+                self.tell_of(held.id(), InstanceChange::JobErrorThrown { job, element_id, topic, code });
             }
             Change::JobCancelled { key, element_id } => {
-                let job = self.close_job(held, key, WorkState::Cancelled).await?;
-                self.tell_of(held.id(), InstanceChange::JobCancelled { job: job.native(), element_id });
+                let (job, topic) = self.close_job(held, key, WorkState::Cancelled).await?;
+                self.tell_of(held.id(), InstanceChange::JobCancelled { job, element_id, topic });
             }
             Change::TaskCreated(task) => self.task_created(held, task),
             Change::TaskCompleted { key, element_id } => {
@@ -132,26 +133,31 @@ impl Unit<'_> {
         held.fresh.jobs.insert(key, job);
     }
 
-    /// Ends a job. The incident of one that had failed for good is over with it.
-    async fn close_job(&mut self, held: &mut Held, key: u64, state: WorkState) -> Result<ElementRef, EngineError> {
+    /// Ends a job: its id and topic. The incident of one that had failed for good is over with it.
+    async fn close_job(
+        &mut self,
+        held: &mut Held,
+        key: u64,
+        state: WorkState,
+    ) -> Result<(NativeId, Option<Key>), EngineError> {
         let id = held.element(key);
         if let Some(job) = held.fresh.jobs.get_mut(&key) {
             job.state = state;
-            return Ok(id);
+            return Ok((id.native(), Some(job.topic.clone())));
         }
         let in_hand = held.job.take_if(|job| job.id == id);
         let job = match in_hand {
             Some(job) => Some(job),
             None => self.uow.jobs().lock(id, self.now).await?.map(|locked| locked.job),
         };
-        let Some(mut job) = job else { return Ok(id) };
+        let Some(mut job) = job else { return Ok((id.native(), None)) };
         job.state = state;
         job.lock = None;
         self.uow.jobs().update(&job, self.now).await?;
         if job.retries == 0 {
             self.resolve_failure(&job).await?;
         }
-        Ok(id)
+        Ok((id.native(), Some(job.topic)))
     }
 
     /// Resolves the incident of a job that had no tries left, if it is open.

@@ -22,8 +22,8 @@ use crate::{
     },
 };
 
-/// How many processes one file may hold: each keeps the file's text beside it.
-const MAX_PROCESSES: usize = 50;
+/// How many processes one deployment may bring: each keeps its file's text beside it.
+const MAX_PROCESSES: usize = 100;
 
 /// A file that can run.
 struct Readable {
@@ -111,12 +111,20 @@ fn read_all(
         match read(readings, &resource, now) {
             Ok((digest, processes)) => {
                 errors.extend(files.iter().flat_map(|earlier| clashes(earlier, &resource, &processes)));
+                if brought(&files).saturating_add(processes.len()) > MAX_PROCESSES {
+                    let message = format!("the deployment brings more than {MAX_PROCESSES} executable processes");
+                    return Err(vec![at_top(&resource, message)]);
+                }
                 files.push(Readable { resource, digest, processes });
             }
             Err(found) => errors.extend(found),
         }
     }
     if errors.is_empty() { Ok(files) } else { Err(errors) }
+}
+
+fn brought(files: &[Readable]) -> usize {
+    files.iter().map(|file| file.processes.len()).sum()
 }
 
 /// Why a file cannot be deployed together with an earlier one.
@@ -142,9 +150,6 @@ fn read(
         Ok(processes) => processes,
         Err(errors) => return Err(errors.iter().map(|error| model_error(resource, error.clone())).collect()),
     };
-    if processes.len() > MAX_PROCESSES {
-        return Err(vec![at_top(resource, format!("the file holds more than {MAX_PROCESSES} executable processes"))]);
-    }
     let mut candidates = Vec::with_capacity(processes.len());
     let mut errors = Vec::new();
     for process in processes {

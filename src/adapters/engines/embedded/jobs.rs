@@ -115,6 +115,7 @@ impl Unit<'_> {
         let change = InstanceChange::JobFailed {
             job: job.id.native(),
             element_id: job.element_id.clone(),
+            topic: Some(job.topic.clone()),
             message: failure.message.clone(),
             retries: job.retries,
         };

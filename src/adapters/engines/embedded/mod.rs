@@ -50,7 +50,7 @@ use crate::{
 /// The workspace is the tenant: a process key, a message or a signal of one workspace means nothing in another.
 ///
 /// # Bounds
-/// - A deployment takes at most 50 processes a file, and files of at most 4 MiB.
+/// - A deployment brings at most 100 processes, in files of at most 4 MiB.
 /// - A signal reaches at most 1,000 receivers; a broadcast to more is refused as a whole.
 /// - Reading models and taking steps is CPU work on what strangers wrote: it runs on the runtime's blocking threads, so that
 ///   a stalled model holds up its own unit of work and nobody else's request.

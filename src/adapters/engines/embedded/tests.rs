@@ -1,5 +1,9 @@
 //! What callers of the local engine rely on beyond the engine ports: the changes and their order, what is due, what is broken.
 
+mod auto_commit;
+mod broken;
+mod time;
+
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
@@ -18,7 +22,7 @@ use crate::{
     },
     ports::{
         engine::{Activate, ActivatedJob, Broadcast, Deploy, JobClaim, JobFailure, Start},
-        engine_store::{Due, InstanceRow, instance_uuid},
+        engine_store::{InstanceRow, instance_uuid},
         local_engine::{InstanceChange, InstanceStarted},
         repository::Repository as _,
         rng::RngExt as _,
@@ -233,78 +237,6 @@ async fn a_cancelled_instance_tells_what_went_with_it() {
 }
 
 #[tokio::test]
-async fn what_is_due_is_done_once() {
-    let mut world = World::new();
-    world.deploy(&waits()).await;
-    world.start("p", json!({})).await;
-    assert_eq!(world.due().await, []);
-    world.now += SignedDuration::from_secs(10);
-    let due = world.due().await;
-    assert_eq!(due.len(), 1);
-    assert_eq!(tell(&world.apply(due[0].clone()).await), ["timer wait"]);
-    // Another replica read the same before.
-    assert_eq!(world.apply(due[0].clone()).await, []);
-    assert_eq!(world.due().await, []);
-}
-
-#[tokio::test]
-async fn a_start_timer_names_itself_and_keeps_its_rhythm() {
-    let mut world = World::new();
-    world.deploy(&every_ten_seconds()).await;
-    world.now += SignedDuration::from_secs(34);
-    let due = world.due().await;
-    assert_eq!(tell(&world.apply(due[0].clone()).await), ["started p Some(\"tick\")", "task ask"]);
-    assert_eq!(world.apply(due[0].clone()).await, []);
-    world.now += SignedDuration::from_secs(5);
-    assert_eq!(world.due().await, []);
-    world.now += SignedDuration::from_secs(1);
-    assert_eq!(world.due().await.len(), 1);
-}
-
-#[tokio::test]
-async fn disarmed_starts_rest_until_they_are_armed() {
-    let mut world = World::new();
-    world.deploy(&every_ten_seconds()).await;
-    let (workspace, process_key) = (demo(), key("p"));
-    world.apply(EngineCommand::Disarm { workspace: workspace.clone(), process_key: process_key.clone() }).await;
-    world.now += SignedDuration::from_secs(20);
-    assert_eq!(world.due().await, []);
-    world.apply(EngineCommand::Arm { workspace: workspace.clone(), process_key }).await;
-    assert_eq!(world.due().await, []);
-    world.now += SignedDuration::from_secs(10);
-    assert_eq!(world.due().await.len(), 1);
-    let unknown = EngineCommand::Disarm { workspace, process_key: key("nosuch") };
-    assert_eq!(world.apply(unknown).await, []);
-}
-
-#[tokio::test]
-async fn a_broken_document_stops_its_own_instance_only() {
-    let mut world = World::new();
-    world.deploy(&waits()).await;
-    let (broken, _) = world.start("p", json!({})).await;
-    let (sound, _) = world.start("p", json!({})).await;
-    world.spoil(&broken).await;
-
-    let jobs = world.jobs("t").await;
-    assert_eq!(jobs.iter().map(|job| &job.instance).collect::<Vec<_>>(), [&sound]);
-    let cancelled = world.try_apply(EngineCommand::Cancel { instance: broken.clone() }).await;
-    assert!(matches!(cancelled, Err(EngineError::Repository(_))), "{cancelled:?}");
-    let signal = Broadcast { within: only_demo(), name: key("Stop"), variables: JsonObject::new() };
-    assert_eq!(tell(&world.apply(EngineCommand::Broadcast(signal)).await), ["message Stop stop"]);
-
-    // Its timer does not stand before all others for ever.
-    world.now += SignedDuration::from_secs(10);
-    let mut told = Vec::new();
-    for due in world.due().await {
-        told.extend(tell(&world.apply(due).await));
-    }
-    assert_eq!(told, ["timer wait"]);
-    assert_eq!(world.due().await, []);
-    world.now += SignedDuration::from_mins(10);
-    assert!(matches!(world.due().await[..], [EngineCommand::Due(Due::Timer(_))]));
-}
-
-#[tokio::test]
 async fn released_jobs_are_offered_at_once() {
     let world = World::new();
     world.deploy(&waits()).await;
@@ -324,20 +256,19 @@ async fn released_jobs_are_offered_at_once() {
 }
 
 #[tokio::test]
-async fn ended_instances_are_forgotten_in_time() {
-    let mut world = World::new();
-    world.deploy(&waits()).await;
-    let (ended, _) = world.start("p", json!({})).await;
-    let (running, _) = world.start("p", json!({})).await;
-    world.apply(EngineCommand::Cancel { instance: ended.clone() }).await;
-    let ended_at = world.row(&ended).await.ended_at.unwrap();
-    world.now += SignedDuration::from_hours(1);
-    for (before, swept) in [(ended_at, 0), (world.now, 1), (world.now, 0)] {
-        let mut uow = world.repository.begin().await.unwrap();
-        assert_eq!(world.engine.sweep(&mut *uow, before, 10).await.unwrap(), swept);
-        uow.commit().await.unwrap();
+async fn a_deployment_brings_a_bounded_number_of_processes() {
+    let world = World::new();
+    for (count, accepted) in [(100, true), (101, false)] {
+        let process =
+            |number| format!(r#"<process id="p{number}" isExecutable="true"><startEvent id="s{number}"/></process>"#);
+        let processes = (0..count).map(process).collect::<Vec<_>>().concat();
+        let content =
+            format!(r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL">{processes}</definitions>"#);
+        let resource = Resource { name: Name::parse("file.bpmn").unwrap(), content };
+        let deployment = DeploymentId::new(world.engine.rng.uuid_v7(world.now));
+        let deploy = Deploy { deployment, workspace: demo(), resources: vec![resource] };
+        let outcome = world.try_apply(EngineCommand::Deploy(deploy)).await;
+        assert_eq!(outcome.is_ok(), accepted);
+        assert!(accepted || matches!(outcome, Err(EngineError::Rejected(_))));
     }
-    let gone = world.try_apply(EngineCommand::Cancel { instance: ended }).await;
-    assert!(matches!(gone, Err(EngineError::UnknownInstance)), "{gone:?}");
-    world.apply(EngineCommand::Cancel { instance: running }).await;
 }

@@ -1,6 +1,6 @@
 //! What the databases answer, as the port's errors.
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
@@ -66,7 +66,7 @@ fn code(error: &DbErr) -> Option<String> {
         return None;
     };
     match &**source {
-        sqlx::Error::Database(database) => database.code().map(|code| code.into_owned()),
+        sqlx::Error::Database(database) => database.code().map(Cow::into_owned),
         _ => None,
     }
 }

@@ -153,8 +153,8 @@ async fn number_sqlite(db: &Db<'_>, limit: u32) -> Result<Vec<Model>, Repository
 }
 
 async fn number_postgres(db: &Db<'_>, limit: u32) -> Result<Vec<Model>, RepositoryError> {
-    let hold = Statement::from_string(db.get_database_backend(), HOLD_POSTGRES);
-    let held = db.query_all_raw(hold).await.map_err(sorted)?;
+    let query = Statement::from_string(db.get_database_backend(), HOLD_POSTGRES);
+    let held = db.query_all_raw(query).await.map_err(sorted)?;
     if held.is_empty() {
         return Ok(Vec::new());
     }

@@ -49,7 +49,7 @@ use self::{
     error::sorted,
     migrations::Migrator,
     unit::{SeaOrmUnit, Session, bounded},
-    writer::Writer,
+    writer::{LEASE, Writer},
 };
 use crate::ports::repository::{Repository, RepositoryError, UnitOfWork};
 
@@ -104,7 +104,7 @@ impl SeaOrmRepository {
                 let lock = sqlite::prepare(path).await?;
                 let connections = sqlite::open(path, config.max_connections);
                 let tasks = TaskTracker::new();
-                let writer = Mutex::new(Some(Writer::start(connections.writer.clone(), &tasks)));
+                let writer = Mutex::new(Some(Writer::start(connections.writer.clone(), LEASE, &tasks)));
                 let lock = Mutex::new(Some(lock));
                 (
                     connections.readers,

@@ -18,7 +18,7 @@ const QUEUE: usize = 1024;
 /// How many units one commit holds at most.
 const GROUP: usize = 64;
 /// How long a unit may have the connection: one that never ends must not keep all others waiting.
-const LEASE: Duration = Duration::from_secs(10);
+pub(super) const LEASE: Duration = Duration::from_secs(10);
 /// How long a unit waits for the connection.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -37,7 +37,7 @@ enum Lost {
     /// The database refused; the whole group shares its answer.
     #[error("the group of changes could not be written")]
     Refused(#[source] Arc<DbErr>),
-    #[error("a unit of work kept the connection for more than {LEASE:?}")]
+    #[error("the unit of work kept the connection for too long")]
     TooLong,
     #[error("no connection for a unit of work within {PATIENCE:?}")]
     Crowded,
@@ -51,6 +51,11 @@ impl From<Lost> for RepositoryError {
     }
 }
 
+/// What a closed store answers.
+pub(super) fn closed() -> RepositoryError {
+    Lost::Closed.into()
+}
+
 /// The way to the writer. The writer ends when all ways to it are gone.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
@@ -58,10 +63,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on a pool of one connection, as a task that the tracker owns.
-    pub(super) fn start(connection: DatabaseConnection, tasks: &TaskTracker) -> Self {
+    /// Starts the writer on a pool of one connection, as a task that the tracker owns. `lease` is how long a unit may have
+    /// the connection.
+    pub(super) fn start(connection: DatabaseConnection, lease: Duration, tasks: &TaskTracker) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        let _owned_by_the_tracker = context::spawn(tasks, run(connection, requests));
+        let _owned_by_the_tracker = context::spawn(tasks, run(connection, requests, lease));
         Self { queue }
     }
 
@@ -99,7 +105,7 @@ impl Lease {
     }
 }
 
-async fn run(pool: DatabaseConnection, mut requests: Requests) {
+async fn run(pool: DatabaseConnection, mut requests: Requests, lease: Duration) {
     let mut connection = None;
     while let Some(first) = requests.recv().await {
         if first.is_closed() {
@@ -110,7 +116,7 @@ async fn run(pool: DatabaseConnection, mut requests: Requests) {
             None => open(&pool).await,
         };
         match begun {
-            Ok(transaction) => connection = group(transaction, first, &mut requests).await,
+            Ok(transaction) => connection = group(transaction, first, &mut requests, lease).await,
             Err(refused) => refuse(first, &mut requests, refused),
         }
     }
@@ -144,12 +150,13 @@ async fn group(
     mut transaction: DatabaseTransaction,
     first: Request,
     requests: &mut Requests,
+    lease: Duration,
 ) -> Option<DatabaseTransaction> {
     let mut replies = Vec::new();
     let mut next = Some(first);
     for served in 1.. {
         let Some(request) = next.take() else { break };
-        let (ended, returned) = lend(transaction, request).await;
+        let (ended, returned) = lend(transaction, request, lease).await;
         transaction = returned?;
         next = if served < GROUP { waiting(requests) } else { None };
         let sql = match (&ended, &next) {
@@ -193,11 +200,15 @@ enum Ended {
 }
 
 /// Gives the transaction to a unit, and takes it back when the unit has ended, or when its time is over.
-async fn lend(transaction: DatabaseTransaction, request: Request) -> (Ended, Option<DatabaseTransaction>) {
+async fn lend(
+    transaction: DatabaseTransaction,
+    request: Request,
+    lease: Duration,
+) -> (Ended, Option<DatabaseTransaction>) {
     let slot: Slot = Arc::new(Mutex::new(Some(transaction)));
     let (verdict, ended) = oneshot::channel();
     let _gone_meanwhile = request.send(Ok(Lease { slot: Arc::clone(&slot), verdict }));
-    let ended = match timeout(LEASE, ended).await {
+    let ended = match timeout(lease, ended).await {
         Ok(Ok(reply)) => Ended::Committed(reply),
         Ok(Err(_)) | Err(_) => Ended::Dropped,
     };
@@ -212,7 +223,5 @@ fn answer(replies: Vec<Reply>, written: &Result<(), Lost>) {
     }
 }
 
-/// What a closed store answers.
-pub(super) fn closed() -> RepositoryError {
-    Lost::Closed.into()
-}
+#[cfg(test)]
+mod tests;

@@ -93,14 +93,14 @@ impl Process {
     /// # Errors
     /// When the expression of a timer fails or gives no timer.
     pub fn timer_starts(&self, now: Timestamp) -> Result<Vec<TimerStart>, EvaluationError> {
-        let nothing = Map::new();
+        let (nothing, budget) = (Map::new(), Budget::default());
         self.starts()
             .filter_map(|(element, event)| match event {
                 StartEvent::Timer(timer) => Some((element, timer)),
                 _ => None,
             })
             .map(|(element, timer)| {
-                let schedule = timer.schedule(&nothing, now, &Budget::default())?;
+                let schedule = timer.schedule(&nothing, now, &budget)?;
                 Ok(TimerStart { element_id: element.id.clone(), schedule })
             })
             .collect()

@@ -3,17 +3,17 @@
 use reqwest::{Method, Response};
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
-use crate::support::process::{Caller, PATIENCE, pause};
+use super::process::{Caller, PATIENCE, pause};
 
 /// Follows a workflow's events from the first one on; ends when dropped.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub(crate) struct Follower {
     numbers: watch::Receiver<Vec<u64>>,
     _task: JoinSet<()>,
 }
 
 impl Follower {
-    pub(super) fn follow(caller: Caller, workflow: &str) -> Self {
+    pub(crate) fn follow(caller: Caller, workflow: &str) -> Self {
         let (sender, numbers) = watch::channel(Vec::new());
         let path = format!("/api/workflows/{workflow}/events?after=0");
         let mut task = JoinSet::new();
@@ -22,7 +22,7 @@ impl Follower {
     }
 
     /// The numbers in the order in which they came, once there are so many.
-    pub(super) async fn numbers_up_to(mut self, count: usize) -> Vec<u64> {
+    pub(crate) async fn numbers_up_to(mut self, count: usize) -> Vec<u64> {
         let waited = timeout(PATIENCE, self.numbers.wait_for(|numbers| numbers.len() >= count)).await.map(drop);
         assert!(waited.is_ok(), "the stream showed {} of {count} events", self.numbers.borrow().len());
         self.numbers.borrow().clone()

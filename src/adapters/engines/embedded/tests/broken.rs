@@ -1,0 +1,31 @@
+//! What cannot be read.
+
+use super::*;
+use crate::ports::engine_store::Due;
+
+#[tokio::test]
+async fn a_broken_document_stops_its_own_instance_only() {
+    let mut world = World::new();
+    world.deploy(&waits()).await;
+    let (broken, _) = world.start("p", json!({})).await;
+    let (sound, _) = world.start("p", json!({})).await;
+    world.spoil(&broken).await;
+
+    let jobs = world.jobs("t").await;
+    assert_eq!(jobs.iter().map(|job| &job.instance).collect::<Vec<_>>(), [&sound]);
+    let cancelled = world.try_apply(EngineCommand::Cancel { instance: broken.clone() }).await;
+    assert!(matches!(cancelled, Err(EngineError::Repository(_))), "{cancelled:?}");
+    let signal = Broadcast { within: only_demo(), name: key("Stop"), variables: JsonObject::new() };
+    assert_eq!(tell(&world.apply(EngineCommand::Broadcast(signal)).await), ["message Stop stop"]);
+
+    // Its timer does not stand before all others for ever.
+    world.now += SignedDuration::from_secs(10);
+    let mut told = Vec::new();
+    for due in world.due().await {
+        told.extend(tell(&world.apply(due).await));
+    }
+    assert_eq!(told, ["timer wait"]);
+    assert_eq!(world.due().await, []);
+    world.now += SignedDuration::from_mins(10);
+    assert!(matches!(world.due().await[..], [EngineCommand::Due(Due::Timer(_))]));
+}

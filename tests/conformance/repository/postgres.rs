@@ -1,0 +1,200 @@
+//! What Postgres owes beyond the contract.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use sea_orm::{ConnectionTrait, Database};
+use tidegate::{
+    adapters::persistence::sea_orm::{
+        ConnectError, DatabaseClock, DatabaseConfig, DatabaseUrl, InvalidDatabaseUrl, SeaOrmRepository,
+    },
+    ports::{
+        engine_store::{Due, JobRow, TimerRow},
+        repository::{Repository, RepositoryError},
+    },
+};
+use tokio::{task::JoinSet, time::timeout};
+
+use super::{
+    Store,
+    given::{at, element, event, id, idempotency, instance, job, wish},
+    on_postgres, sea_orm,
+};
+use crate::support::postgres::TestDatabase;
+
+async fn by_the_databases_clock() -> Store {
+    let database = TestDatabase::fresh().await;
+    let repository = sea_orm(&database.url(), DatabaseClock::Database).await;
+    Store { repository: Arc::new(repository), _beneath: Box::new(database) }
+}
+
+/// A caller whose clock is decades late, and one whose clock is decades early.
+fn wrong_clocks() -> [Timestamp; 2] {
+    [at(0) - SignedDuration::from_hours(24 * 365 * 30), at(0) + SignedDuration::from_hours(24 * 365 * 30)]
+}
+
+#[tokio::test]
+async fn locks_are_kept_by_the_databases_clock() {
+    let store = by_the_databases_clock().await;
+    for (number, now) in (0..).zip(wrong_clocks()) {
+        let job = JobRow { available_at: now, created_at: now, ..job(1, number, "charge", 1) };
+        store.change(async |unit| unit.jobs().insert(&job).await).await;
+        let wish = wish("charge", "x", 5, now, 60);
+        let given = store.change(async |unit| unit.jobs().activate(&wish, now).await).await;
+        assert_eq!(given.iter().map(|job| job.id).collect::<Vec<_>>(), [job.id], "available at once");
+        for anyone in wrong_clocks() {
+            let held = store.change(async |unit| unit.jobs().lock(job.id, anyone).await).await.unwrap();
+            assert!(held.lock_holds, "60 s from the moment of locking");
+            let again = store.change(async |unit| unit.jobs().activate(&wish, anyone).await).await;
+            assert!(again.is_empty());
+        }
+        let back = JobRow { lock: None, available_at: now + SignedDuration::from_secs(60), ..job };
+        store.change(async |unit| unit.jobs().update(&back, now).await).await;
+        for anyone in wrong_clocks() {
+            let again = store.change(async |unit| unit.jobs().activate(&wish, anyone).await).await;
+            assert!(again.is_empty(), "back-off lasts 60 s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn timers_are_due_by_the_databases_clock() {
+    let store = by_the_databases_clock().await;
+    let [past, future] = wrong_clocks();
+    let timer = |number, due| TimerRow { what: Due::Timer(element(1, number)), due, schedule: String::new() };
+    for timer in [timer(1, past), timer(2, future)] {
+        store.change(async |unit| unit.timers().put(&timer).await).await;
+    }
+    for anyone in wrong_clocks() {
+        assert_eq!(store.read(async |view| view.timers().due(anyone, 9).await).await, [timer(1, past)]);
+        let early = store.change(async |unit| unit.timers().lock_due(&timer(2, future).what, anyone).await).await;
+        assert_eq!(early, None);
+    }
+}
+
+#[tokio::test]
+async fn a_channel_in_anothers_hands_is_passed_over() {
+    let store = on_postgres().await;
+    let two = [event(1, 1, "x"), event(2, 2, "x")];
+    store.change(async |unit| unit.events().append(&two).await).await;
+    store.change(async |unit| unit.events().number(9).await).await;
+    let more = [event(3, 1, "x"), event(4, 1, "x")];
+    store.change(async |unit| unit.events().append(&more).await).await;
+    let mut first = store.begin().await;
+    assert_eq!(first.events().number(1).await.unwrap().len(), 1);
+    store.change(async |unit| unit.events().append(&[event(5, 2, "x")]).await).await;
+    let numbered = store.change(async |unit| unit.events().number(9).await).await;
+    assert_eq!(numbered.iter().map(|event| event.event.id.as_uuid()).collect::<Vec<_>>(), [id(5)]);
+    first.commit().await.unwrap();
+    let rest = store.change(async |unit| unit.events().number(9).await).await;
+    assert_eq!(rest.iter().map(|event| (event.sequence, event.event.id.as_uuid())).collect::<Vec<_>>(), [(3, id(4))]);
+}
+
+#[tokio::test]
+async fn jobs_that_another_unit_is_locking_are_passed_over() {
+    let store = on_postgres().await;
+    for number in 1..=3 {
+        store.change(async |unit| unit.jobs().insert(&job(1, number, "charge", 1)).await).await;
+    }
+    let mut first = store.begin().await;
+    let taken = first.jobs().activate(&wish("charge", "x", 2, at(5), 60), at(5)).await.unwrap();
+    assert_eq!(taken.len(), 2);
+    let rest = store.change(async |unit| unit.jobs().activate(&wish("charge", "y", 9, at(5), 60), at(5)).await).await;
+    assert_eq!(rest.iter().map(|job| job.id).collect::<Vec<_>>(), [element(1, 3)]);
+    drop(first);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_in_anothers_hands_is_told_at_once() {
+    let store = on_postgres().await;
+    let mut first = store.begin().await;
+    assert!(first.idempotency().try_lock(&idempotency(1, 1).key).await.unwrap());
+    let held = store.change(async |unit| unit.idempotency().try_lock(&idempotency(1, 1).key).await).await;
+    let other = store.change(async |unit| unit.idempotency().try_lock(&idempotency(2, 1).key).await).await;
+    assert_eq!((held, other), (false, true));
+    first.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn units_in_each_others_way_may_run_again() {
+    let store = on_postgres().await;
+    for number in [1, 2] {
+        store.change(async |unit| unit.instances().insert(&instance(number)).await).await;
+    }
+    let (mut first, mut second) = (store.begin().await, store.begin().await);
+    first.instances().lock(id(1)).await.unwrap();
+    second.instances().lock(id(2)).await.unwrap();
+    let one = async {
+        let outcome = first.instances().lock(id(2)).await.map(|_| ());
+        drop(first);
+        outcome
+    };
+    let other = async {
+        let outcome = second.instances().lock(id(1)).await.map(|_| ());
+        drop(second);
+        outcome
+    };
+    let outcomes: [_; 2] = tokio::join!(one, other).into();
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+    let lost = outcomes.iter().find_map(|outcome| outcome.as_ref().err());
+    assert!(matches!(lost, Some(RepositoryError::Serialization)), "{lost:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_that_start_at_once_share_one_migration() {
+    let database = TestDatabase::fresh().await;
+    let mut replicas = JoinSet::new();
+    for _ in 0..4 {
+        let url = database.url();
+        replicas.spawn(async move { sea_orm(&url, DatabaseClock::Database).await.migrate().await.is_ok() });
+    }
+    assert_eq!(replicas.join_all().await, [true; 4]);
+}
+
+#[tokio::test]
+async fn a_connection_cut_in_the_middle_is_unavailable_and_the_next_works() {
+    let database = TestDatabase::fresh().await;
+    let repository = sea_orm(&database.url(), DatabaseClock::Given).await;
+    let mut unit = repository.begin().await.unwrap();
+    unit.instances().insert(&instance(1)).await.unwrap();
+    let killer = Database::connect(database.url()).await.unwrap();
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    killer.execute_unprepared(others).await.unwrap();
+    let step = unit.instances().insert(&instance(2)).await;
+    assert!(matches!(step, Err(RepositoryError::Unavailable(_))), "{step:?}");
+    drop(unit);
+    let again = async || {
+        let mut unit = repository.begin().await?;
+        unit.instances().insert(&instance(3)).await?;
+        unit.commit().await
+    };
+    // The pool meets its other dead connections first, at most once each.
+    let deadline = timeout(Duration::from_secs(10), async { while again().await.is_err() {} });
+    deadline.await.unwrap();
+    let mut view = repository.view().await.unwrap();
+    assert_eq!(view.instances().find(id(1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_unavailable_within_seconds() {
+    let database = TestDatabase::fresh().await;
+    let repository = sea_orm(&database.url(), DatabaseClock::Given).await;
+    drop(database);
+    let ping = timeout(Duration::from_secs(6), repository.ping()).await.unwrap();
+    assert!(matches!(ping, Err(RepositoryError::Unavailable(_))), "{ping:?}");
+    let unit = timeout(Duration::from_secs(6), repository.begin()).await.unwrap();
+    assert!(matches!(unit, Err(RepositoryError::Unavailable(_))), "{unit:?}");
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_stops_the_start_and_hides_the_password() -> Result<(), InvalidDatabaseUrl> {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = DatabaseUrl::parse(&format!("postgres://ada:s3cret@127.0.0.1:{free}/gate"))?;
+    let config = DatabaseConfig::new(url);
+    let connect = SeaOrmRepository::connect(&config);
+    let refused = timeout(Duration::from_secs(6), connect).await.unwrap();
+    assert!(matches!(refused, Err(ConnectError::Database(_))), "{refused:?}");
+    assert!(!format!("{refused:?}").contains("s3cret"));
+    Ok(())
+}

@@ -468,3 +468,25 @@ fn the_report_shows_every_key_with_its_origin_and_no_secret() {
     let again = load_file(&report.replace("\"[redacted]\"", &format!("\"{SECRET}\"")).replace("warning:", "#"), &[]);
     assert_eq!(again.unwrap().config, loaded.config);
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_stands_there_is_taken_or_refused(
+        key in "[a-z_]{1,12}(\\.[a-z_]{1,12}){0,2}",
+        value in "[ -~\n]{0,40}",
+        name in "(SERVER|AUTH|AUTH__RATE_LIMIT|DATABASE|ENGINES|TELEMETRY)__[A-Z_]{1,24}",
+    ) {
+        let file = format!("{key} = {value}\n");
+        drop(load_file(&file, &[]));
+        drop(load_environment(&[(&format!("TIDEGATE_{name}"), &value)]));
+    }
+
+    #[test]
+    fn no_form_of_a_secret_shows_in_an_error(wrapped in "[\"'\\[{= ]{0,3}", line in 0..3_usize) {
+        let mut lines = ["[auth]", "mode = \"required\"", "allow_insecure_bind = false"].map(ToOwned::to_owned);
+        lines[line] = format!("{}\nbootstrap_service_token = {wrapped}{SECRET}", lines[line]);
+        if let Err(error) = load_file(&lines.join("\n"), &[]) {
+            proptest::prop_assert!(!error.to_string().contains(SECRET), "{error}");
+        }
+    }
+}

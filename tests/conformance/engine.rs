@@ -23,6 +23,8 @@ macro_rules! engines {
     ($cases:tt) => {
         $crate::conformance::conformance!($cases on {
             embedded_on_memory => World::embedded_on_memory(),
+            embedded_on_sqlite => World::embedded_on_sqlite(),
+            embedded_on_postgres => World::embedded_on_postgres(),
         });
     };
 }

@@ -48,22 +48,23 @@ macro_rules! suite {
 use suite;
 
 /// A fresh store, and what must outlive it.
+#[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) repository: Arc<dyn Repository>,
     _beneath: Box<dyn Any + Send + Sync>,
 }
 
-async fn on_memory() -> Store {
+pub(crate) async fn on_memory() -> Store {
     Store { repository: Arc::new(MemoryRepository::default()), _beneath: Box::new(()) }
 }
 
-async fn on_sqlite() -> Store {
+pub(crate) async fn on_sqlite() -> Store {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("test.db").display());
     Store { repository: Arc::new(sea_orm(&url, DatabaseClock::Given).await), _beneath: Box::new(folder) }
 }
 
-async fn on_postgres() -> Store {
+pub(crate) async fn on_postgres() -> Store {
     let database = TestDatabase::fresh().await;
     Store { repository: Arc::new(sea_orm(&database.url(), DatabaseClock::Given).await), _beneath: Box::new(database) }
 }

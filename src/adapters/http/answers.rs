@@ -10,7 +10,7 @@ use poem_openapi::{
     types::Type,
 };
 
-use super::json::IntoJson;
+use super::json::{IntoJson, to_text};
 use crate::app::commands::Answer;
 
 static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -65,7 +65,7 @@ impl<T: IntoJson, const STATUS: u16> IntoResponse for Reply<T, STATUS> {
         let mut response = Response::builder()
             .status(StatusCode::from_u16(STATUS).unwrap_or_default())
             .content_type("application/json")
-            .body(self.body.into_json().to_string());
+            .body(to_text(self.body));
         response.headers_mut().extend(self.headers);
         response
     }

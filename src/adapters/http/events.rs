@@ -18,7 +18,7 @@ use super::{
     conditions::Who,
     event_stream::{self, Follower},
     fields::{FreeText, FromText, TextError},
-    json::{IntoJson, List, response},
+    json::{IntoJson, List, response, to_text},
     paging::Limit,
     params::{Header, Path, Query},
     problem::Problem,
@@ -189,7 +189,7 @@ impl EventsApi {
 /// An event as a stream has it.
 pub(super) fn frame(event: Event) -> String {
     let (sequence, kind) = (event.sequence, event.event.kind.as_str());
-    let body = EventBody::from(event).into_json();
+    let body = to_text(EventBody::from(event));
     format!("id: {sequence}\nevent: {kind}\ndata: {body}\n\n")
 }
 

@@ -1,10 +1,11 @@
-//! How answers become JSON, and how they look in the document.
+//! How answers become JSON, and how they look in the document. They are written straight into the text: a tree of values
+//! in between would cost more than all else that a small answer needs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use jiff::Timestamp;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::fields::FromJson;
 use crate::domain::json::JsonObject;
@@ -15,67 +16,87 @@ pub(super) trait IntoJson: Send {
     fn schema() -> MetaSchemaRef;
     /// Puts the schemas that it refers to into the document.
     fn register(_registry: &mut Registry) {}
-    /// The value.
-    fn into_json(self) -> Value;
+    /// Writes it.
+    fn write(self, text: &mut String);
+}
+
+/// The whole text of an answer.
+pub(super) fn to_text(body: impl IntoJson) -> String {
+    let mut text = String::with_capacity(512);
+    body.write(&mut text);
+    text
+}
+
+/// Writes a text of JSON: what has nothing to escape goes over as it is.
+fn write_text(value: &str, text: &mut String) {
+    if value.bytes().all(|c| c >= b' ' && c != b'"' && c != b'\\') {
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+    } else {
+        text.push_str(&Value::from(value).to_string());
+    }
+}
+
+/// Writes the name of a member, after a comma where it is not the first.
+pub(super) fn write_name(name: &str, text: &mut String) {
+    if !text.ends_with('{') {
+        text.push(',');
+    }
+    write_text(name, text);
+    text.push(':');
 }
 
 fn inline(schema: MetaSchema) -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(schema))
 }
 
-macro_rules! plain {
-    ($($type:ty: $schema:expr;)+) => {$(
+macro_rules! written {
+    ($($type:ty: $schema:expr, |$value:ident, $text:ident| $write:expr;)+) => {$(
         impl IntoJson for $type {
             fn schema() -> MetaSchemaRef {
-                inline($schema)
+                $schema
             }
 
-            fn into_json(self) -> Value {
-                Value::from(self)
+            fn write(self, $text: &mut String) {
+                let $value = self;
+                $write;
             }
         }
     )+};
 }
 
-plain! {
-    bool: MetaSchema::new("boolean");
-    &'static str: MetaSchema::new("string");
-    String: MetaSchema::new("string");
-    i32: MetaSchema::new_with_format("integer", "int32");
-    u32: MetaSchema::new_with_format("integer", "int64");
-    u64: MetaSchema::new_with_format("integer", "int64");
+fn plain(kind: &'static str) -> MetaSchemaRef {
+    inline(MetaSchema::new(kind))
 }
 
-impl IntoJson for JsonObject {
-    fn schema() -> MetaSchemaRef {
-        <Self as FromJson>::schema()
-    }
-
-    fn into_json(self) -> Value {
-        Value::Object(self)
-    }
+fn formatted(kind: &'static str, format: &'static str) -> MetaSchemaRef {
+    inline(MetaSchema::new_with_format(kind, format))
 }
 
-impl IntoJson for Timestamp {
-    fn schema() -> MetaSchemaRef {
-        inline(MetaSchema::new_with_format("string", "date-time"))
-    }
-
-    /// RFC 3339, UTC, to the microsecond, which is what the stores keep.
-    fn into_json(self) -> Value {
-        Value::String(format!("{self:.6}"))
-    }
+fn texts() -> MetaSchemaRef {
+    inline(MetaSchema { additional_properties: Some(Box::new(plain("string"))), ..MetaSchema::new("object") })
 }
 
-impl IntoJson for BTreeMap<String, String> {
-    fn schema() -> MetaSchemaRef {
-        let text = Some(Box::new(String::schema()));
-        inline(MetaSchema { additional_properties: text, ..MetaSchema::new("object") })
-    }
-
-    fn into_json(self) -> Value {
-        self.into_iter().map(|(name, text)| (name, Value::String(text))).collect::<Map<_, _>>().into()
-    }
+// Writing to a text cannot fail.
+written! {
+    bool: plain("boolean"), |value, text| text.push_str(if value { "true" } else { "false" });
+    &'static str: plain("string"), |value, text| write_text(value, text);
+    String: plain("string"), |value, text| write_text(&value, text);
+    i32: formatted("integer", "int32"), |value, text| write!(text, "{value}").unwrap_or_default();
+    u32: formatted("integer", "int64"), |value, text| write!(text, "{value}").unwrap_or_default();
+    u64: formatted("integer", "int64"), |value, text| write!(text, "{value}").unwrap_or_default();
+    // RFC 3339, UTC, to the microsecond, which is what the stores keep.
+    Timestamp: formatted("string", "date-time"), |value, text| write!(text, "\"{value:.6}\"").unwrap_or_default();
+    JsonObject: <Self as FromJson>::schema(), |value, text| text.push_str(&Value::Object(value).to_string());
+    BTreeMap<String, String>: texts(), |value, text| {
+        text.push('{');
+        for (name, value) in value {
+            write_name(&name, text);
+            write_text(&value, text);
+        }
+        text.push('}');
+    };
 }
 
 impl<T: IntoJson> IntoJson for Vec<T> {
@@ -87,8 +108,15 @@ impl<T: IntoJson> IntoJson for Vec<T> {
         T::register(registry);
     }
 
-    fn into_json(self) -> Value {
-        self.into_iter().map(T::into_json).collect()
+    fn write(self, text: &mut String) {
+        text.push('[');
+        for (index, item) in self.into_iter().enumerate() {
+            if index > 0 {
+                text.push(',');
+            }
+            item.write(text);
+        }
+        text.push(']');
     }
 }
 
@@ -129,25 +157,30 @@ macro_rules! response {
                 );
             }
 
-            fn into_json(self) -> serde_json::Value {
-                let mut members = serde_json::Map::new();
-                $($crate::adapters::http::json::response!(@insert $presence members $wire self.$field);)*
-                serde_json::Value::Object(members)
+            fn write(self, text: &mut String) {
+                text.push('{');
+                $($crate::adapters::http::json::response!(@write $presence text $wire self.$field);)*
+                text.push('}');
             }
         }
     };
     (@nullable nullable) => { true };
     (@nullable $presence:ident) => { false };
-    (@insert required $members:ident $wire:literal $value:expr) => {
-        $members.insert($wire.to_owned(), $crate::adapters::http::json::IntoJson::into_json($value));
+    (@write required $text:ident $wire:literal $value:expr) => {
+        $crate::adapters::http::json::write_name($wire, $text);
+        $crate::adapters::http::json::IntoJson::write($value, $text);
     };
-    (@insert nullable $members:ident $wire:literal $value:expr) => {
-        let value = $value.map($crate::adapters::http::json::IntoJson::into_json);
-        $members.insert($wire.to_owned(), value.unwrap_or(serde_json::Value::Null));
+    (@write nullable $text:ident $wire:literal $value:expr) => {
+        $crate::adapters::http::json::write_name($wire, $text);
+        match $value {
+            Some(value) => $crate::adapters::http::json::IntoJson::write(value, $text),
+            None => $text.push_str("null"),
+        }
     };
-    (@insert optional $members:ident $wire:literal $value:expr) => {
+    (@write optional $text:ident $wire:literal $value:expr) => {
         if let Some(value) = $value {
-            $members.insert($wire.to_owned(), $crate::adapters::http::json::IntoJson::into_json(value));
+            $crate::adapters::http::json::write_name($wire, $text);
+            $crate::adapters::http::json::IntoJson::write(value, $text);
         }
     };
 }
@@ -164,11 +197,16 @@ fn list_schema<T: IntoJson>(cursor: &'static str) -> MetaSchemaRef {
     })
 }
 
-fn list_json<T: IntoJson>(items: Vec<T>, cursor: &str, next: Option<String>) -> Value {
-    let mut members = Map::new();
-    members.insert("items".to_owned(), items.into_json());
-    members.insert(cursor.to_owned(), next.map_or(Value::Null, Value::String));
-    Value::Object(members)
+fn write_list<T: IntoJson>(items: Vec<T>, cursor: &str, next: Option<String>, text: &mut String) {
+    text.push('{');
+    write_name("items", text);
+    items.write(text);
+    write_name(cursor, text);
+    match next {
+        Some(next) => write_text(&next, text),
+        None => text.push_str("null"),
+    }
+    text.push('}');
 }
 
 /// A part of a list.
@@ -187,8 +225,8 @@ impl<T: IntoJson> IntoJson for List<T> {
         T::register(registry);
     }
 
-    fn into_json(self) -> Value {
-        list_json(self.items, "next_cursor", self.next_cursor)
+    fn write(self, text: &mut String) {
+        write_list(self.items, "next_cursor", self.next_cursor, text);
     }
 }
 
@@ -208,7 +246,46 @@ impl<T: IntoJson> IntoJson for CamelList<T> {
         T::register(registry);
     }
 
-    fn into_json(self) -> Value {
-        list_json(self.items, "nextCursor", self.next_cursor)
+    fn write(self, text: &mut String) {
+        write_list(self.items, "nextCursor", self.next_cursor, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    response! {
+        /// A thing.
+        struct Thing {
+            /// A text.
+            required text ("text"): String,
+            /// Perhaps a number.
+            nullable number ("number"): u64,
+            /// Perhaps nothing.
+            optional nothing ("nothing"): bool,
+            /// Some words.
+            required words ("words"): Vec<&'static str>,
+            /// Some texts.
+            required texts ("texts"): BTreeMap<String, String>,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_json() {
+        let hard = "a\"b\\c\n\u{1}ä\u{2028}{";
+        let texts = BTreeMap::from([("{".to_owned(), hard.to_owned()), ("b".to_owned(), String::new())]);
+        let thing = Thing { text: hard.to_owned(), number: None, nothing: None, words: vec!["x", "{"], texts };
+        let written = to_text(List { items: vec![thing], next_cursor: Some("c".to_owned()) });
+        let expected = json!({
+            "items": [{"text": hard, "number": null, "words": ["x", "{"], "texts": {"{": hard, "b": ""}}],
+            "next_cursor": "c",
+        });
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), expected, "{written}");
+        let some =
+            Thing { text: String::new(), number: Some(7), nothing: Some(true), words: vec![], texts: BTreeMap::new() };
+        assert_eq!(to_text(some), r#"{"text":"","number":7,"nothing":true,"words":[],"texts":{}}"#);
     }
 }

@@ -19,7 +19,7 @@ use super::refusals::Answering;
 use crate::app::context;
 
 /// How long a client may take over the head of a request. It also ends connections on which nothing is asked.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long accepting rests when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The most bytes of a request's head, and of what is read ahead of its body.

@@ -259,11 +259,9 @@ async fn released_jobs_are_offered_at_once() {
 async fn a_deployment_brings_a_bounded_number_of_processes() {
     let world = World::new();
     for (count, accepted) in [(100, true), (101, false)] {
-        let processes: String = (0..count)
-            .map(|number| {
-                format!(r#"<process id="p{number}" isExecutable="true"><startEvent id="s{number}"/></process>"#)
-            })
-            .collect();
+        let process =
+            |number| format!(r#"<process id="p{number}" isExecutable="true"><startEvent id="s{number}"/></process>"#);
+        let processes = (0..count).map(process).collect::<Vec<_>>().concat();
         let content =
             format!(r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL">{processes}</definitions>"#);
         let resource = Resource { name: Name::parse("file.bpmn").unwrap(), content };

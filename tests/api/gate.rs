@@ -52,7 +52,7 @@ impl Process {
         command.stdout(log.try_clone().unwrap()).stderr(log);
         command.env("HOME", folder.path()).env("PATH", "/usr/bin:/bin");
         command.env("TIDEGATE_SERVER__BIND", format!("127.0.0.1:{port}"));
-        command.env("TIDEGATE_DATABASE__URL", "memory:");
+        command.env("TIDEGATE_DATABASE__URL", "sqlite://data/tidegate.db");
         // Failures are this suite's trade.
         command.env("TIDEGATE_AUTH__RATE_LIMIT__IP", "0").env("TIDEGATE_AUTH__RATE_LIMIT__IDENTITY", "0");
         command.envs(settings.iter().copied());

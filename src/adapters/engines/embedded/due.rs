@@ -56,16 +56,21 @@ impl Unit<'_> {
     async fn start_by_timer(&mut self, id: Uuid, element_id: String) -> Result<(), EngineError> {
         let what = Due::Start { definition: id, element_id: element_id.clone() };
         let Some(timer) = self.uow.timers().lock_due(&what, self.now).await? else { return Ok(()) };
-        let definition = match self.engine.definitions.load(self.uow, id).await {
-            Ok(definition) => definition,
-            Err(error) => return self.put_off(&what, error).await,
-        };
+        let before = self.mark();
+        if let Err(error) = self.begin_by_timer(id, element_id).await {
+            self.forget_since(before);
+            return self.put_off(&what, error).await;
+        }
         match next(&timer, self) {
             Some(schedule) => self.uow.timers().put(&timer_row(what, &schedule)?).await?,
             None => self.uow.timers().delete(&what).await?,
         }
-        let beginning =
-            Beginning { element_id: Some(element_id.clone()), timer: Some(element_id), ..Beginning::default() };
+        Ok(())
+    }
+
+    async fn begin_by_timer(&mut self, definition: Uuid, start: String) -> Result<(), EngineError> {
+        let definition = self.engine.definitions.load(self.uow, definition).await?;
+        let beginning = Beginning { element_id: Some(start.clone()), timer: Some(start), ..Beginning::default() };
         self.begin(definition, beginning).await.map(drop)
     }
 
@@ -73,12 +78,7 @@ impl Unit<'_> {
     async fn hold_due(&mut self, what: &Due, instance: Uuid) -> Result<Option<Held>, EngineError> {
         let held = match self.hold(instance).await {
             Ok(held) => held,
-            Err(error) => {
-                if self.uow.timers().lock_due(what, self.now).await?.is_some() {
-                    self.put_off(what, error).await?;
-                }
-                return Ok(None);
-            }
+            Err(error) => return self.put_off(what, error).await.map(|()| None),
         };
         if self.uow.timers().lock_due(what, self.now).await?.is_none() {
             return Ok(None);
@@ -91,14 +91,25 @@ impl Unit<'_> {
 
     /// Tries again later what concerns one instance or definition only; any other error is the caller's.
     async fn put_off(&mut self, what: &Due, error: EngineError) -> Result<(), EngineError> {
-        let (EngineError::Repository(RepositoryError::Corrupt { .. }) | EngineError::Failure(_)) = &error else {
+        if !concerns_it_alone(&error) {
             return Err(error);
-        };
+        }
         tracing::error!(?what, %error, "what is due is put off");
         let Some(timer) = self.uow.timers().lock_due(what, self.now).await? else { return Ok(()) };
         let due = self.now.checked_add(PUT_OFF).unwrap_or(self.now);
         Ok(self.uow.timers().put(&TimerRow { due, ..timer }).await?)
     }
+}
+
+/// Whether trying again at once would meet the same error, and nobody else would.
+const fn concerns_it_alone(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::Repository(RepositoryError::Corrupt { .. })
+            | EngineError::Failure(_)
+            | EngineError::Invalid { .. }
+            | EngineError::InstanceEnded
+    )
 }
 
 fn next(timer: &TimerRow, unit: &Unit<'_>) -> Option<Schedule> {

@@ -149,8 +149,7 @@ impl Unit<'_> {
         let starts = self.uow.subscriptions().find(&starts).await?;
         let receivers = waiting.len().saturating_add(starts.len());
         if u32::try_from(receivers).map_or(true, |receivers| receivers > MAX_RECEIVERS) {
-            let message =
-                format!("more than {MAX_RECEIVERS} wait for this signal: broadcast it workspace by workspace");
+            let message = format!("more than {MAX_RECEIVERS} wait for this signal; one broadcast reaches no more");
             return Err(EngineError::Invalid { message });
         }
         // In one order everywhere, so that two broadcasts never wait for each other in a circle.

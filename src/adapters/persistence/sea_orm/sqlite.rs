@@ -15,12 +15,16 @@ use sea_orm::{
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
     },
 };
+use tokio::time::Instant;
 use tracing::log::LevelFilter;
 
 use super::error::ConnectError;
 
 /// How long a statement waits for another process that has the file.
 const BUSY: Duration = Duration::from_secs(2);
+/// How long to wait for a file that another gateway has, and how often to try.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// How long to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(3);
 /// From when on a statement is worth a line in the log.
@@ -35,10 +39,18 @@ pub(super) struct Connections {
 }
 
 /// Makes the file and its folder if they are missing, and locks it for one gateway: until the answer is dropped.
+///
+/// A gateway that was just killed holds its lock until the system has cleared it away: a locked file is tried for a while.
 pub(super) async fn prepare(path: &Path) -> Result<File, ConnectError> {
-    let path = path.to_owned();
-    let task = tokio::task::spawn_blocking(move || make_and_lock(&path));
-    task.await.unwrap_or_else(|gone| Err(ConnectError::Database(DbErr::Custom(gone.to_string()))))
+    let give_up = Instant::now() + LOCK_PATIENCE;
+    loop {
+        let path = path.to_owned();
+        let task = tokio::task::spawn_blocking(move || make_and_lock(&path));
+        match task.await.unwrap_or_else(|gone| Err(ConnectError::Database(DbErr::Custom(gone.to_string())))) {
+            Err(ConnectError::InUse(_)) if Instant::now() < give_up => tokio::time::sleep(LOCK_PAUSE).await,
+            result => return result,
+        }
+    }
 }
 
 fn make_and_lock(path: &Path) -> Result<File, ConnectError> {

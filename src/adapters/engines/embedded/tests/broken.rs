@@ -1,7 +1,7 @@
 //! What cannot be read.
 
 use super::*;
-use crate::ports::engine_store::Due;
+use crate::ports::engine_store::{DefinitionRow, Due, TimerRow};
 
 #[tokio::test]
 async fn a_broken_document_stops_its_own_instance_only() {
@@ -28,4 +28,37 @@ async fn a_broken_document_stops_its_own_instance_only() {
     assert_eq!(world.due().await, []);
     world.now += SignedDuration::from_mins(10);
     assert!(matches!(world.due().await[..], [EngineCommand::Due(Due::Timer(_))]));
+}
+
+#[tokio::test]
+async fn a_broken_definition_stops_its_own_timer_only() {
+    let mut world = World::new();
+    world.deploy(&every_ten_seconds()).await;
+    let broken = DefinitionRow {
+        id: world.engine.rng.uuid_v7(world.now),
+        workspace: demo(),
+        process_key: key("broken"),
+        version: 1,
+        resource: Name::parse("file.bpmn").unwrap(),
+        digest: [0; 32],
+        xml: "<".to_owned(),
+        deployment: DeploymentId::new(world.engine.rng.uuid_v7(world.now)),
+        created_at: world.now,
+    };
+    let what = Due::Start { definition: broken.id, element_id: "tick".to_owned() };
+    let timer = TimerRow { what, due: world.now, schedule: "{}".to_owned() };
+    let mut uow = world.repository.begin().await.unwrap();
+    uow.definitions().insert(&broken).await.unwrap();
+    uow.timers().put(&timer).await.unwrap();
+    uow.commit().await.unwrap();
+
+    world.now += SignedDuration::from_secs(10);
+    let mut told = Vec::new();
+    for due in world.due().await {
+        told.extend(tell(&world.apply(due).await));
+    }
+    assert_eq!(told, ["started p Some(\"tick\")", "task ask"]);
+    assert_eq!(world.due().await, []);
+    world.now += SignedDuration::from_mins(10);
+    assert!(world.due().await.contains(&EngineCommand::Due(timer.what)));
 }

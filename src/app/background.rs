@@ -19,6 +19,8 @@ use crate::{
 
 /// How many events are numbered and published at once.
 const RELAY_BATCH: u32 = 500;
+/// How many channels are asked for their heads at once: a statement has room for so many values only.
+const HEADS_BATCH: usize = 1_000;
 /// How many due timers are taken at once.
 const DUE_BATCH: u32 = 100;
 /// How long a timer may be late: what is due is looked for this often.
@@ -127,15 +129,14 @@ impl Background {
         loop {
             tokio::time::sleep(DUE_POLL).await;
             let followed = self.feed.followed();
-            if followed.is_empty() {
-                continue;
-            }
-            let heads = async { self.core.commands.view().await?.events().heads(&followed).await };
-            match heads.await {
-                Ok(heads) => heads.into_iter().for_each(|(workflow, head)| self.feed.reached(workflow, head)),
-                Err(error) => {
-                    tracing::debug!(error = %error, "heads of channels could not be read");
-                    tokio::time::sleep(POLL).await;
+            for part in followed.chunks(HEADS_BATCH) {
+                let heads = async { self.core.commands.view().await?.events().heads(part).await };
+                match heads.await {
+                    Ok(heads) => heads.into_iter().for_each(|(workflow, head)| self.feed.reached(workflow, head)),
+                    Err(error) => {
+                        tracing::debug!(error = %error, "heads of channels could not be read");
+                        tokio::time::sleep(POLL).await;
+                    }
                 }
             }
         }

@@ -114,9 +114,13 @@ impl Executions {
     pub async fn wait(&self, mut execution: Execution, most: Duration) -> Result<Execution, AppError> {
         let end = Instant::now() + most;
         let mut ended = self.core.commands.signals().ended.listen();
-        while !execution.status.ended() && self.core.commands.pause(&mut ended, end).await {
+        while !execution.status.ended() {
+            // Looked for before the first pause, too: it may have ended before this began to listen.
             if let Some(now) = self.core.commands.view().await?.executions().find(execution.id).await? {
                 execution = now;
+            }
+            if execution.status.ended() || !self.core.commands.pause(&mut ended, end).await {
+                break;
             }
         }
         Ok(execution)

@@ -95,8 +95,10 @@ impl Workflows {
             Box::pin(async move {
                 let starter = Starter::from(&who);
                 existing(unit, &who, &workflow.workspace).await?;
+                // Looked at first and told last: who loses a race for a name learns that the name is taken.
+                let process_is_free = process_is_free(unit, &workflow).await;
                 name_is_free(unit, &workflow.workspace, &workflow.name).await?;
-                process_is_free(unit, &workflow).await?;
+                process_is_free?;
                 unit.uow().workflows().insert(&workflow).await?;
                 // It may take over a process whose workflow is gone.
                 let Workflow { workspace, process_key, engine, .. } = workflow.clone();

@@ -139,7 +139,7 @@ macro_rules! response {
             fn register(registry: &mut poem_openapi::registry::Registry) {
                 use $crate::adapters::http::{
                     fields::{described, object_schema, request},
-                    json::{IntoJson, response},
+                    json::{self, IntoJson},
                 };
                 $(<$type as IntoJson>::register(registry);)*
                 let properties = vec![$((
@@ -147,7 +147,7 @@ macro_rules! response {
                     described(
                         <$type as IntoJson>::schema(),
                         concat!($($field_doc),+),
-                        response!(@nullable $presence),
+                        json::response!(@nullable $presence),
                     ),
                 )),*];
                 let required = [$(request!(@required $presence $wire)),*];

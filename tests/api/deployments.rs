@@ -219,6 +219,15 @@ async fn a_broken_model_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_whole_file_stands_on_its_first_line() {
+    let world = World::new().await;
+    let many: Vec<String> =
+        (0..101).map(|number| process(&format!("p{number}"), &renamed(&steps(&[]), &format!("_{number}")))).collect();
+    let errors = refused(&world, &file(&many.concat())).await;
+    assert_eq!(errors[0]["line"], 1, "{errors:?}");
+}
+
+#[tokio::test]
 async fn an_encoding_declared_inside_a_string_is_ignored() {
     let world = World::new().await;
     let model = linear("p", &[&service("wörk")]).replace("UTF-8", "UTF-16");

@@ -126,7 +126,7 @@ async fn a_buffered_message_waits_for_a_business_key_too() {
 async fn a_message_that_lived_its_time_reaches_nobody() {
     let (world, workflow) = World::running(&zeebe("p")).await;
     world.post("/api/message/Paid?correlationKey=old&timeToLiveInSec=1", json!({})).await.is(200);
-    tokio::time::sleep(std::time::Duration::from_millis(1300)).await;
+    world.passes("PT1.3S").await;
     let started = world.start(&workflow, json!({"order": "old"})).await;
     assert_eq!(started.str("status"), "running");
     assert!(!types(&world.events_with(&workflow, "execution.started").await).contains(&"message.correlated"));

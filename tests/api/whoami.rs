@@ -56,6 +56,16 @@ async fn whoami_explains_what_would_be_refused() {
     assert!(because.contains("workflows:read") && because.contains("workflows:write"), "{because}");
     let told = world.get(&asked).await.is(200);
     assert_eq!(told["explain"]["allowed"], true, "{}", told.text);
+    let nowhere = reader.get("/api/whoami?explain=GET%20/api/nosuch").await.is(200);
+    assert_eq!(
+        (&nowhere["explain"]["allowed"], &nowhere["explain"]["code"]),
+        (&json!(false), &json!("request.not_found"))
+    );
+    let making = mint(&world.root, &["admin:workspaces:write"], &[&world.id]).await;
+    let told = making.get("/api/whoami?explain=POST%20/api/workspaces").await.is(200);
+    assert_eq!(told["explain"]["code"], "auth.workspace_forbidden", "{}", told.text);
+    reader.get("/api/whoami?explain=nonsense").await.problem(400, "request.invalid");
+    assert!(reader.get("/api/whoami").await.is(200)["explain"].is_null());
     let elsewhere = "/api/whoami?explain=GET%20/api/workflows&workspace_id=elsewhere";
     let told = reader.get(elsewhere).await;
     if told.status == 200 {

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    models::{linear, order, service},
+    models::{file, linear, message, order, service, started_by},
     world::{World, unique},
 };
 
@@ -123,6 +123,27 @@ async fn a_deleted_workflow_leaves_its_name_and_key_but_keeps_its_events() {
     assert_eq!(world.events(&id).await, before);
     let again = json!({"workspace_id": world.id, "name": "order", "process_definition_key": "order"});
     assert_ne!(world.post(WORKFLOWS, again).await.is(201).id(), id);
+}
+
+#[tokio::test]
+async fn nothing_starts_a_deleted_workflow() {
+    let world = World::new().await;
+    let by_message = world.deploy(&file(&(message("m", "Begin") + &started_by("p", "m")))).await;
+    let ticking = "<bpmn:startEvent id=\"start\"><bpmn:timerEventDefinition id=\"t\">\
+                   <bpmn:timeCycle>R/PT0.1S</bpmn:timeCycle></bpmn:timerEventDefinition></bpmn:startEvent>";
+    let model = linear("q", &[]).replace("<bpmn:startEvent id=\"start\" />", ticking);
+    let by_timer = world.deploy(&model).await;
+    world.events_with(&by_timer, "execution.completed").await;
+    for workflow in [&by_message, &by_timer] {
+        world.delete(&format!("{WORKFLOWS}/{workflow}")).await.is(204);
+    }
+    world.post("/api/process/Begin/message", json!({})).await.problem(404, "process.not_found");
+    world.post("/api/message/Begin", json!({})).await.problem(404, "message.not_correlated");
+    let told = world.all_events(&by_timer).await;
+    world.passes("PT0.5S").await;
+    let later = world.all_events(&by_timer).await;
+    // What had started before the deletion may still have been on its way into the channel.
+    assert!(later.len() <= told.len() + 2, "{} became {}", told.len(), later.len());
 }
 
 #[tokio::test]

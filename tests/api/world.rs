@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::gate::{Answer, Caller, Gate, until};
+use super::{
+    gate::{Answer, Caller, Gate, until},
+    models::{linear, timer},
+};
 
 /// What a client of the walk may do, and more than it needs.
 pub(super) const CLIENT: [&str; 4] = ["workflows:read", "workflows:write", "workflows:execute", "jobs:work"];
@@ -137,6 +140,13 @@ impl World {
 
     pub(super) async fn incidents(&self, instance: &str) -> Vec<Value> {
         self.get(&format!("/api/process/{instance}/incidents")).await.is(200).items().to_vec()
+    }
+
+    /// Comes back when a timer of this duration has fired, by the gate's own clock.
+    pub(super) async fn passes(&self, duration: &str) {
+        let workflow = self.deploy(&linear("passing", &[&timer("pass", duration)])).await;
+        let id = self.start(&workflow, json!({})).await.id();
+        self.ended(&id, "completed").await;
     }
 
     /// A channel from its beginning.

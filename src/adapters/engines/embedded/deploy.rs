@@ -175,5 +175,5 @@ fn model_error(resource: &Resource, error: ModelError) -> ResourceError {
 }
 
 fn at_top(resource: &Resource, message: impl Into<String>) -> ResourceError {
-    ResourceError { resource: resource.name.to_string(), line: 0, column: 0, element_id: None, message: message.into() }
+    ResourceError { resource: resource.name.to_string(), line: 1, column: 1, element_id: None, message: message.into() }
 }

@@ -55,7 +55,14 @@ impl Executions {
         business_key: Option<Key>,
         idempotency: Option<Idempotency>,
     ) -> Result<Answer<Execution>, AppError> {
-        let found = self.core.commands.view().await?.workflows().find(workflow).await?;
+        let mut view = self.core.commands.view().await?;
+        let mut found = view.workflows().find(workflow).await?;
+        let gone = found.is_none();
+        if gone && idempotency.is_some() {
+            // A repeat still gives what the first time started.
+            found = view.workflows().find_with_hidden(workflow).await?;
+        }
+        drop(view);
         let workflow = seen(who, Scope::WorkflowsExecute, found)?;
         let engine = workflow.engine;
         let command = EngineCommand::Start(Start {
@@ -65,8 +72,9 @@ impl Executions {
             variables: input,
         });
         self.begin(who, idempotency, move |_| {
-            let found = (engine.clone(), command.clone());
-            Box::pin(async { Ok(found) })
+            let found =
+                if gone { Err(AppError::NotFound(Noun::Workflow)) } else { Ok((engine.clone(), command.clone())) };
+            Box::pin(async { found })
         })
         .await
     }

@@ -158,7 +158,6 @@ fn write(folder: &Path, path: &Path, plain: &PlainToken) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on may panic: that is how it fails")]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 

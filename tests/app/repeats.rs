@@ -50,3 +50,20 @@ async fn errors_are_not_kept() {
     let now = world.app().processes.start(&who, key("order"), None, None, nothing(), Some(repeatable(&who, "1"))).await;
     assert!(!now.unwrap().replayed);
 }
+
+#[tokio::test]
+async fn a_repeated_start_gives_its_execution_when_the_workflow_is_gone() {
+    let world = World::new().await;
+    let who = admin();
+    let workflow = world.deploy(&who, "demo", &one_job("order")).await.processes[0].workflow;
+    let start = |key| world.app().executions.start(&who, workflow, nothing(), None, Some(repeatable(&who, key)));
+    let first = start("1").await.unwrap().value.id;
+    world.app().executions.cancel(&who, first).await.unwrap();
+    world.app().workflows.delete(&who, workflow, None).await.unwrap();
+    let heir = world.deploy(&who, "demo", &one_job("order")).await.processes[0].workflow;
+    let again = start("1").await.unwrap();
+    assert_eq!((again.replayed, again.value.id), (true, first));
+    let fresh = start("2").await;
+    assert!(matches!(fresh, Err(AppError::NotFound(_))), "{fresh:?}");
+    assert_eq!(world.executions(heir).await, 0);
+}

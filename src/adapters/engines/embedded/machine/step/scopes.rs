@@ -32,6 +32,7 @@ impl Run<'_> {
         }
         let gone = self.inside(scope);
         self.remove(&gone);
+        self.queue.retain(|work| !matches!(work, Work::Enter { scope: of, .. } if *of == scope));
         self.leave_scope(scope);
     }
 

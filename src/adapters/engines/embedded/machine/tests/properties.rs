@@ -20,6 +20,8 @@ enum Block {
     Sub(Box<Block>),
     /// With an interrupting and a non-interrupting boundary timer, and an error event.
     Guarded(Box<Block>),
+    /// In a sub-process beside a terminate end event, which is reached at once or after a job.
+    Halted(Box<Block>, bool),
 }
 
 fn blocks() -> impl Strategy<Value = Block> {
@@ -36,7 +38,8 @@ fn blocks() -> impl Strategy<Value = Block> {
             prop::collection::vec(inner.clone(), 1..4).prop_map(Block::Parallel),
             prop::collection::vec(inner.clone(), 1..4).prop_map(Block::Choice),
             inner.clone().prop_map(|block| Block::Sub(Box::new(block))),
-            inner.prop_map(|block| Block::Guarded(Box::new(block))),
+            inner.clone().prop_map(|block| Block::Guarded(Box::new(block))),
+            (inner, any::<bool>()).prop_map(|(block, at_once)| Block::Halted(Box::new(block), at_once)),
         ]
     })
 }
@@ -102,6 +105,23 @@ impl Writer {
                 let job = self.element("<job id=\"ID\"/>");
                 self.flow(&beside, &job, "");
                 (sub, merge)
+            }
+            Block::Halted(inner, at_once) => {
+                let sub = self.element("<:subProcess id=\"ID\">");
+                let begin = self.element("<:startEvent id=\"ID\"/>");
+                let mut before = self.element("<:parallelGateway id=\"ID\"/>");
+                self.flow(&begin, &before, "");
+                let fork = before.clone();
+                if !at_once {
+                    before = self.element("<job id=\"ID\"/>");
+                    self.flow(&fork, &before, "");
+                }
+                let stop = self.element("<:endEvent id=\"ID\"><:terminateEventDefinition/></:endEvent>");
+                self.flow(&before, &stop, "");
+                let (first, _) = self.block(inner);
+                self.flow(&fork, &first, "");
+                self.xml += "</:subProcess>";
+                one(sub)
             }
         }
     }

@@ -43,6 +43,21 @@ fn a_terminate_end_ends_only_its_scope() {
 }
 
 #[test]
+fn a_terminate_end_takes_the_tokens_on_their_way() {
+    let body = r#"<:startEvent id="start"/><:subProcess id="sub"><:startEvent id="begin"/><:parallelGateway id="fork"/><job id="a"/>
+        <:endEvent id="stop"><:terminateEventDefinition/></:endEvent>
+        @begin -> fork
+        @fork -> stop
+        @fork -> a
+        </:subProcess><job id="next"/>
+        @start -> sub
+        @sub -> next"#;
+    let mut play = Play::of(body);
+    assert_eq!(short(&play.start(none())), ["job next"]);
+    assert_eq!(short(&play.complete_job("next", none())), ["job done next", "completed"]);
+}
+
+#[test]
 fn a_terminate_end_of_the_process_ends_all() {
     let body = r#"<:startEvent id="start"/><:task id="t"/><job id="a"/><:userTask id="b"/>
         <:endEvent id="stop"><:terminateEventDefinition/></:endEvent>

@@ -135,8 +135,8 @@ async fn a_message_and_its_receiver_never_miss_each_other() {
             unit.buffered_messages().insert(&message).await?;
             Ok(!unit.subscriptions().find(&seek).await?.is_empty())
         });
-        let (received, delivered) = tokio::join!(receiver, sender);
-        assert!(received || delivered, "round {round}");
+        let (taken, delivered) = tokio::join!(receiver, sender);
+        assert!(taken || delivered, "round {round}");
     }
 }
 

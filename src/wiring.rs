@@ -31,6 +31,7 @@ use crate::{
         core::Core,
         engines::Engines,
         signals::{POLL, Signals},
+        token_uses::TokenUses,
     },
     domain::{
         bearer::BearerToken,
@@ -110,13 +111,15 @@ pub struct Gate {
     /// The use cases: what a driving adapter stands on.
     pub app: Arc<App>,
     background: Background,
-    tokens: Arc<ServiceTokenValidator>,
+    uses: Arc<TokenUses>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
 
 /// How often the uses of tokens are written down.
 const WRITE_USES_EVERY: Duration = Duration::from_secs(5);
+/// How long the last writing may take when the gate stops.
+const WRITE_USES_WITHIN: Duration = Duration::from_secs(1);
 
 impl Gate {
     /// Puts a gate together. Nothing runs before [`start`](Self::start).
@@ -139,26 +142,27 @@ impl Gate {
         );
         let core = Core { commands, engines };
 
+        let uses = Arc::new(TokenUses::new(Arc::clone(&repository), Arc::clone(&clock)));
         let tokens = Arc::new(ServiceTokenValidator::new(Arc::clone(&repository), Arc::clone(&clock), signals));
         let configured = bootstrap.is_some();
-        let validator = with_bootstrap(bootstrap, clock, tokens.clone());
+        let validator = with_bootstrap(bootstrap, clock, tokens);
         let schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
-        let authenticator = Authenticator::new(mode, schemes, anonymous, configured, Arc::clone(&repository));
+        let authenticator =
+            Authenticator::new(mode, schemes, anonymous, configured, Arc::clone(&repository), Arc::clone(&uses));
 
         let background = Background::new(core.clone(), publisher, Arc::clone(&feed), history_ttl, stop.clone());
         let app = Arc::new(App::new(repository, core, authenticator, feed, max_token_life));
-        Self { app, background, tokens, tasks, stop }
+        Self { app, background, uses, tasks, stop }
     }
 
     /// Begins the gate's own work: numbering and publishing events, firing timers, forgetting what is old.
     pub fn start(&self) {
         self.background.start();
-        let (tokens, stop) = (Arc::clone(&self.tokens), self.stop.clone());
+        let (uses, stop) = (Arc::clone(&self.uses), self.stop.clone());
         drop(context::spawn(&self.tasks, async move {
             while stop.run_until_cancelled(tokio::time::sleep(WRITE_USES_EVERY)).await.is_some() {
-                write_uses(&tokens).await;
+                write_uses(&uses).await;
             }
-            write_uses(&tokens).await;
         }));
     }
 
@@ -184,11 +188,15 @@ impl Gate {
         if tokio::time::timeout(grace.max(POLL), self.tasks.wait()).await.is_err() {
             tracing::warn!(left = self.tasks.len(), "shutdown_grace is over; what has not committed is abandoned");
         }
+        // Last, since requests that were under way have used tokens, too.
+        if tokio::time::timeout(WRITE_USES_WITHIN, write_uses(&self.uses)).await.is_err() {
+            tracing::warn!("the last uses of service tokens could not be written down in time");
+        }
     }
 }
 
-async fn write_uses(tokens: &ServiceTokenValidator) {
-    if let Err(error) = tokens.write_uses().await {
+async fn write_uses(uses: &TokenUses) {
+    if let Err(error) = uses.write().await {
         tracing::warn!(error = %error, "uses of service tokens could not be written down; trying again");
     }
 }

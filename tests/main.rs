@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod app;
 mod architecture;
 mod cli;
 mod config;

@@ -12,9 +12,18 @@ use crate::{
     ports::token_validator::AuthError,
 };
 
-fn refused(who: &Identity, error: AuthError) -> AppError {
+/// A refusal of this caller.
+pub(super) fn refused(who: &Identity, error: AuthError) -> AppError {
     // Who shows no credential learns only that one is needed.
     if who.authenticated() { error.into() } else { AuthError::MissingToken.into() }
+}
+
+/// A workspace that the request names does not exist: only who has all workspaces learns that.
+pub(super) fn no_such_workspace(who: &Identity) -> AppError {
+    match who.workspaces {
+        WorkspaceAccess::All => AppError::NotFound(Noun::Workspace),
+        WorkspaceAccess::Only(_) => refused(who, AuthError::WorkspaceForbidden),
+    }
 }
 
 /// The caller lacks this scope.

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use super::token_uses::TokenUses;
 use crate::{
     domain::{
         bearer::BearerToken,
@@ -79,6 +80,7 @@ pub struct Authenticator {
     schemes: Vec<Scheme>,
     anonymous: AnonymousAccess,
     repository: Arc<dyn Repository>,
+    uses: Arc<TokenUses>,
     /// Whether any credential is configured or was ever stored; once true it stays so.
     credentials: AtomicBool,
 }
@@ -101,8 +103,9 @@ impl Authenticator {
         anonymous: AnonymousAccess,
         configured: bool,
         repository: Arc<dyn Repository>,
+        uses: Arc<TokenUses>,
     ) -> Self {
-        Self { mode, schemes, anonymous, repository, credentials: AtomicBool::new(configured) }
+        Self { mode, schemes, anonymous, repository, uses, credentials: AtomicBool::new(configured) }
     }
 
     /// The mode.
@@ -110,13 +113,24 @@ impl Authenticator {
         self.mode
     }
 
-    /// Says who is calling.
+    /// Says who is calling, and counts the use of their token.
     ///
     /// # Errors
     /// Why they are not let in; [`AuthError::Unavailable`] when that could not be told.
     pub async fn authenticate(&self, credential: &Credential) -> Result<Caller, AuthError> {
+        let caller = self.judge_again(credential).await?;
+        self.uses.note(&caller.identity);
+        Ok(caller)
+    }
+
+    /// Says who a caller is now that was let in before: what an open stream asks from time to time. That is no new use of
+    /// a token.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate).
+    pub async fn judge_again(&self, credential: &Credential) -> Result<Caller, AuthError> {
         match credential {
-            _ if self.mode == Mode::Disabled => Ok(anonymous(everything())),
+            _ if self.mode == Mode::Disabled => Ok(anonymous(everywhere(all_scopes()))),
             Credential::Missing => self.without_token().await,
             Credential::Malformed => Err(AuthError::InvalidToken),
             Credential::Bearer(token) => self.judge(token).await,
@@ -135,7 +149,7 @@ impl Authenticator {
     async fn without_token(&self) -> Result<Caller, AuthError> {
         let open = matches!(self.mode, Mode::Unset | Mode::Optional) && !self.any_credential().await?;
         match self.mode {
-            _ if open => Ok(anonymous(everything_but_admin())),
+            _ if open => Ok(anonymous(everywhere(all_but_admin()))),
             Mode::Required | Mode::Unset => Err(AuthError::MissingToken),
             Mode::Optional | Mode::Disabled => Ok(anonymous(self.anonymous.clone())),
         }
@@ -156,12 +170,11 @@ impl Authenticator {
     }
 }
 
-fn everything() -> AnonymousAccess {
-    AnonymousAccess { scopes: all_scopes(), workspaces: WorkspaceAccess::All }
+fn all_but_admin() -> Scopes {
+    Scope::ALL.iter().copied().filter(|scope| !scope.is_admin()).collect()
 }
 
-fn everything_but_admin() -> AnonymousAccess {
-    let scopes = Scope::ALL.iter().copied().filter(|scope| !scope.is_admin()).collect();
+fn everywhere(scopes: Scopes) -> AnonymousAccess {
     AnonymousAccess { scopes, workspaces: WorkspaceAccess::All }
 }
 

@@ -1,19 +1,26 @@
 //! What the gate does by itself: numbers and publishes events, fires timers, writes down token uses, forgets what is old.
 //! Each is an owned task that ends at shutdown.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{context, core::Core, error::AppError, signals::POLL};
 use crate::{
     domain::{engine::EngineName, execution::Starter, idempotency, identity::Identity},
-    ports::publisher::{EventFeed, Publisher},
+    ports::{
+        engine_store::Due,
+        local_engine::EngineCommand,
+        publisher::{EventFeed, Publisher},
+    },
 };
 
 /// How many events are numbered and published at once.
 const RELAY_BATCH: u32 = 500;
+/// How many channels are asked for their heads at once: a statement has room for so many values only.
+const HEADS_BATCH: usize = 1_000;
 /// How many due timers are taken at once.
 const DUE_BATCH: u32 = 100;
 /// How long a timer may be late: what is due is looked for this often.
@@ -21,6 +28,32 @@ const DUE_POLL: Duration = Duration::from_millis(100);
 /// How often what is old is forgotten, and how much at once.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 const SWEEP_BATCH: u32 = 500;
+
+/// How long what could not be done rests before it is tried again.
+const REST: Duration = Duration::from_secs(10);
+
+/// What is due but could not be done: it rests, so that it keeps nothing else from its turn.
+#[derive(Debug, Default)]
+struct Resting(HashMap<(EngineName, Due), Instant>);
+
+impl Resting {
+    /// Lets go what has rested; says how many rest on.
+    fn wake(&mut self) -> u32 {
+        let now = Instant::now();
+        self.0.retain(|_, until| *until > now);
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    fn put(&mut self, engine: &EngineName, command: EngineCommand, rest: Duration) {
+        if let EngineCommand::Due(what) = command {
+            self.0.insert((engine.clone(), what), Instant::now() + rest);
+        }
+    }
+
+    fn holds(&self, engine: &EngineName, command: &EngineCommand) -> bool {
+        matches!(command, EngineCommand::Due(what) if self.0.contains_key(&(engine.clone(), what.clone())))
+    }
+}
 
 /// The gate's own work.
 #[derive(Debug, Clone)]
@@ -96,15 +129,14 @@ impl Background {
         loop {
             tokio::time::sleep(DUE_POLL).await;
             let followed = self.feed.followed();
-            if followed.is_empty() {
-                continue;
-            }
-            let heads = async { self.core.commands.view().await?.events().heads(&followed).await };
-            match heads.await {
-                Ok(heads) => heads.into_iter().for_each(|(workflow, head)| self.feed.reached(workflow, head)),
-                Err(error) => {
-                    tracing::debug!(error = %error, "heads of channels could not be read");
-                    tokio::time::sleep(POLL).await;
+            for part in followed.chunks(HEADS_BATCH) {
+                let heads = async { self.core.commands.view().await?.events().heads(part).await };
+                match heads.await {
+                    Ok(heads) => heads.into_iter().for_each(|(workflow, head)| self.feed.reached(workflow, head)),
+                    Err(error) => {
+                        tracing::debug!(error = %error, "heads of channels could not be read");
+                        tokio::time::sleep(POLL).await;
+                    }
                 }
             }
         }
@@ -113,11 +145,12 @@ impl Background {
     /// Does what time has brought, each in a unit of its own.
     async fn fire_timers(self) {
         let mut earlier = self.core.commands.signals().timers.listen();
+        let mut resting = Resting::default();
         loop {
             let mut more = false;
             for name in self.core.engines.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-                match self.fire_due(&name).await {
-                    Ok(full) => more |= full,
+                match self.fire_due(&name, &mut resting).await {
+                    Ok(some) => more |= some,
                     Err(error) => {
                         tracing::warn!(engine = %name, error = %error, "due timers could not be read");
                         tokio::time::sleep(POLL).await;
@@ -130,15 +163,17 @@ impl Background {
         }
     }
 
-    async fn fire_due(&self, name: &EngineName) -> Result<bool, AppError> {
+    /// Does a batch of what is due, and says whether there was any.
+    async fn fire_due(&self, name: &EngineName, resting: &mut Resting) -> Result<bool, AppError> {
         let local = self.core.engines.local(name)?;
-        let now = self.core.commands.now();
+        let limit = DUE_BATCH.saturating_add(resting.wake());
         let mut view = self.core.commands.view().await?;
-        let due = local.due(&mut *view, now, DUE_BATCH).await?;
+        let due = local.due(&mut *view, self.core.commands.now(), limit).await?;
         drop(view);
-        let full = !due.is_empty();
-        for command in due {
-            let (core, engine) = (self.core.clone(), name.clone());
+        let mut some = false;
+        for command in due.into_iter().filter(|command| !resting.holds(name, command)).collect::<Vec<_>>() {
+            some = true;
+            let (core, engine, what) = (self.core.clone(), name.clone(), command.clone());
             let starter = Starter::from(&Identity::system("timer"));
             let fired = self.core.commands.run(move |unit| {
                 let (core, engine) = (core.clone(), engine.clone());
@@ -146,11 +181,16 @@ impl Background {
                 Box::pin(async move { core.perform(unit, &engine, command, starter).await.map(drop) })
             });
             if let Err(error) = fired.await {
-                tracing::warn!(engine = %name, error = %error, "something that was due could not be done; trying again");
-                tokio::time::sleep(DUE_POLL).await;
+                tracing::warn!(engine = %name, ?what, error = %error, "what was due could not be done; trying again");
+                let gone = error.is_unavailable();
+                resting.put(name, what, if gone { POLL } else { REST });
+                if gone {
+                    // Whether it is this one's row or all of the store, the next look will tell.
+                    break;
+                }
             }
         }
-        Ok(full)
+        Ok(some)
     }
 
     /// Forgets what is old, in bounded steps.

@@ -142,7 +142,7 @@ impl Commands {
     /// Runs a unit of work to its commit, in a task of its own.
     ///
     /// # Errors
-    /// What the work answers; [`RepositoryError::Serialization`] after three times.
+    /// What the work answers; [`RepositoryError::Serialization`] when others were in its way three times.
     pub async fn run<T, F>(&self, work: F) -> Result<T, AppError>
     where
         T: Send + 'static,
@@ -191,13 +191,15 @@ impl Commands {
     where
         F: for<'u> Fn(&'u mut Unit) -> BoxFuture<'u, Result<T, AppError>> + Send + Sync,
     {
-        let mut attempt = 1;
-        loop {
+        for attempt in 1..=ATTEMPTS {
             match self.one_attempt(work).await {
-                Err(error) if error.is_passing() && attempt < ATTEMPTS => attempt += 1,
+                Err(error) if error.is_passing() => {
+                    tracing::debug!(%error, attempt, "another unit of work was in the way");
+                }
                 result => return result,
             }
         }
+        Err(RepositoryError::Serialization.into())
     }
 
     async fn one_attempt<T, F>(&self, work: &F) -> Result<T, AppError>
@@ -205,11 +207,17 @@ impl Commands {
         F: for<'u> Fn(&'u mut Unit) -> BoxFuture<'u, Result<T, AppError>> + Send + Sync,
     {
         let mut unit = Unit { uow: self.repository.begin().await?, wake: Wake::default(), now: self.clock.now() };
-        let value = work(&mut unit).await?;
-        let wake = unit.wake;
-        unit.uow.commit().await?;
-        self.signals.wake(wake);
-        Ok(value)
+        match work(&mut unit).await {
+            Ok(value) => {
+                unit.uow.commit().await?;
+                self.signals.wake(unit.wake);
+                Ok(value)
+            }
+            Err(error) => {
+                unit.uow.rollback().await;
+                Err(error)
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     access,
     commands::{Commands, Unit},
     engines::Engines,
-    error::{AppError, Noun},
+    error::AppError,
     recorder::{Recorded, Recorder},
 };
 use crate::{
@@ -53,7 +53,7 @@ impl Core {
         let within = access::within(who, scope, named)?;
         if let (Some(workspace), WorkspaceAccess::All) = (named, &who.workspaces) {
             let found = self.commands.view().await?.workspaces().find(workspace).await?;
-            found.ok_or(AppError::NotFound(Noun::Workspace))?;
+            found.ok_or_else(|| access::no_such_workspace(who))?;
         }
         Ok(within)
     }
@@ -98,11 +98,11 @@ impl Core {
 /// That a workspace exists.
 ///
 /// # Errors
-/// [`AppError::NotFound`].
-pub(super) async fn existing(unit: &mut Unit, workspace: &WorkspaceId) -> Result<(), AppError> {
+/// As [`access::no_such_workspace`] says.
+pub(super) async fn existing(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId) -> Result<(), AppError> {
     match unit.uow().workspaces().find(workspace).await? {
         Some(_) => Ok(()),
-        None => Err(AppError::NotFound(Noun::Workspace)),
+        None => Err(access::no_such_workspace(who)),
     }
 }
 

@@ -88,7 +88,7 @@ impl Deployments {
             Once::Done(value) => Ok(Answer { value, replayed: false }),
             Once::Repeated(subject) => {
                 let id = subject.parse().map_err(|_| AppError::NotFound(Noun::Deployment))?;
-                Ok(Answer { value: self.get(who, id).await?.0, replayed: true })
+                Ok(Answer { value: self.found(who, Scope::WorkflowsWrite, id).await?, replayed: true })
             }
         }
     }
@@ -98,11 +98,16 @@ impl Deployments {
     /// # Errors
     /// [`AppError::NotFound`].
     pub async fn get(&self, who: &Identity, id: DeploymentId) -> Result<(Deployment, Vec<Resource>), AppError> {
-        let mut view = self.core.commands.view().await?;
-        let found = view.deployments().find(id).await?.ok_or(AppError::NotFound(Noun::Deployment))?;
-        access::on_thing_of(who, Scope::WorkflowsRead, &found.workspace, Noun::Deployment)?;
-        let resources = view.deployments().resources(id).await?;
+        let found = self.found(who, Scope::WorkflowsRead, id).await?;
+        let resources = self.core.commands.view().await?.deployments().resources(id).await?;
         Ok((found, resources))
+    }
+
+    async fn found(&self, who: &Identity, scope: Scope, id: DeploymentId) -> Result<Deployment, AppError> {
+        let found = self.core.commands.view().await?.deployments().find(id).await?;
+        let found = found.ok_or(AppError::NotFound(Noun::Deployment))?;
+        access::on_thing_of(who, scope, &found.workspace, Noun::Deployment)?;
+        Ok(found)
     }
 
     /// Those in a workspace or of a workflow, or wherever the caller may read, newest first.
@@ -148,7 +153,7 @@ struct Deploying {
 
 impl Deploying {
     async fn run(self, unit: &mut Unit) -> Result<Deployment, AppError> {
-        existing(unit, &self.new.workspace).await?;
+        existing(unit, &self.who, &self.new.workspace).await?;
         let target = self.target(unit).await?;
         let named = self.new.engine.clone().or_else(|| target.as_ref().map(|workflow| workflow.engine.clone()));
         let engine = self.core.engines.chosen(named)?;
@@ -225,7 +230,8 @@ impl Deploying {
         let Some(earlier) = found else { return Ok(None) };
         for process in &earlier.processes {
             let workflow = unit.uow().workflows().find(process.workflow).await?;
-            let bound = workflow.is_some_and(|workflow| workflow.process_key == process.process_key);
+            let bound = workflow
+                .is_some_and(|workflow| workflow.engine == *engine && workflow.process_key == process.process_key);
             if !bound || target.is_some_and(|target| target.id != process.workflow) {
                 return Ok(None);
             }

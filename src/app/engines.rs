@@ -196,6 +196,8 @@ impl Engines {
         let owner = engine.owner(thing).await?.ok_or_else(missing)?;
         let workspace = owner.workspace.ok_or_else(missing)?;
         access::on_thing_of(who, scope, &workspace, noun)?;
+        // An engine may take an id in more forms than its own; the gate's records know that one.
+        let native = if noun == Noun::ProcessInstance { owner.instance.clone() } else { native };
         Ok(Located { name, engine, native, instance: owner.instance, workspace })
     }
 }

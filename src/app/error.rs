@@ -131,6 +131,12 @@ impl AppError {
         move |error| Self::invalid(pointer, error.to_string())
     }
 
+    /// Whether the store does not answer.
+    pub const fn is_unavailable(&self) -> bool {
+        use RepositoryError::Unavailable;
+        matches!(self, Self::Repository(Unavailable(_)) | Self::Engine(EngineError::Repository(Unavailable(_))))
+    }
+
     /// Whether the whole unit of work may be run again: another unit was in the way, or has just made what this one was
     /// about to make, which the next run will find.
     pub const fn is_passing(&self) -> bool {

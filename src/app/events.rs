@@ -70,10 +70,11 @@ impl Events {
         execution: Option<ExecutionId>,
         from: Position,
     ) -> Result<Tail, AppError> {
-        let grown = self.feed.subscribe(workflow);
         let mut view = self.commands.view().await?;
         let found = view.workflows().find_with_hidden(workflow).await?;
         seen(who, Scope::WorkflowsRead, found)?;
+        // Before the head is read, so that what comes after it wakes the stream.
+        let grown = self.feed.subscribe(workflow);
         let head = view.events().head(workflow).await?;
         let after = match from {
             Position::Now => head,

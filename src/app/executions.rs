@@ -1,18 +1,20 @@
 //! Executions: runs of workflows.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::{
     access,
-    commands::{Answer, Once},
+    commands::{Answer, Once, Unit},
     core::Core,
     error::{AppError, ConflictError, Noun},
     workflows::seen,
 };
 use crate::{
     domain::{
+        engine::EngineName,
         execution::{Execution, Starter},
         idempotency::Idempotency,
         identity::Identity,
@@ -53,19 +55,48 @@ impl Executions {
         business_key: Option<Key>,
         idempotency: Option<Idempotency>,
     ) -> Result<Answer<Execution>, AppError> {
-        let found = self.core.commands.view().await?.workflows().find(workflow).await?;
+        let mut view = self.core.commands.view().await?;
+        let mut found = view.workflows().find(workflow).await?;
+        let gone = found.is_none();
+        if gone && idempotency.is_some() {
+            // A repeat still gives what the first time started.
+            found = view.workflows().find_with_hidden(workflow).await?;
+        }
+        drop(view);
         let workflow = seen(who, Scope::WorkflowsExecute, found)?;
+        let engine = workflow.engine;
         let command = EngineCommand::Start(Start {
             workspace: workflow.workspace,
             process_key: workflow.process_key,
             business_key,
             variables: input,
         });
-        let (core, starter) = (self.core.clone(), Starter::from(who));
+        self.begin(who, idempotency, move |_| {
+            let found =
+                if gone { Err(AppError::NotFound(Noun::Workflow)) } else { Ok((engine.clone(), command.clone())) };
+            Box::pin(async { found })
+        })
+        .await
+    }
+
+    /// Starts what `find` finds to start, within the start's own unit of work; a repeat shows the execution as it is now.
+    pub(super) async fn begin<F>(
+        &self,
+        who: &Identity,
+        idempotency: Option<Idempotency>,
+        find: F,
+    ) -> Result<Answer<Execution>, AppError>
+    where
+        F: for<'u> Fn(&'u mut Unit) -> BoxFuture<'u, Result<(EngineName, EngineCommand), AppError>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        let (core, starter, find) = (self.core.clone(), Starter::from(who), Arc::new(find));
         let once = self.core.commands.once(idempotency, move |unit| {
-            let (core, engine) = (core.clone(), workflow.engine.clone());
-            let (command, starter) = (command.clone(), starter.clone());
+            let (core, starter, find) = (core.clone(), starter.clone(), Arc::clone(&find));
             Box::pin(async move {
+                let (engine, command) = find(unit).await?;
                 let performed = core.perform(unit, &engine, command, starter).await?;
                 let first = performed.recorded.started.into_iter().next();
                 let execution = first.ok_or(EngineError::UnknownInstance)?;
@@ -73,12 +104,7 @@ impl Executions {
                 Ok((execution, subject))
             })
         });
-        self.answer(once.await?).await
-    }
-
-    /// The answer of a start: a repeat shows the execution as it is now.
-    pub(super) async fn answer(&self, once: Once<Execution>) -> Result<Answer<Execution>, AppError> {
-        match once {
+        match once.await? {
             Once::Done(value) => Ok(Answer { value, replayed: false }),
             Once::Repeated(subject) => {
                 let missing = || AppError::NotFound(Noun::Execution);
@@ -96,9 +122,13 @@ impl Executions {
     pub async fn wait(&self, mut execution: Execution, most: Duration) -> Result<Execution, AppError> {
         let end = Instant::now() + most;
         let mut ended = self.core.commands.signals().ended.listen();
-        while !execution.status.ended() && self.core.commands.pause(&mut ended, end).await {
+        while !execution.status.ended() {
+            // Looked for before the first pause, too: it may have ended before this began to listen.
             if let Some(now) = self.core.commands.view().await?.executions().find(execution.id).await? {
                 execution = now;
+            }
+            if execution.status.ended() || !self.core.commands.pause(&mut ended, end).await {
+                break;
             }
         }
         Ok(execution)

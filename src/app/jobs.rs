@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::time::Instant;
+use tokio::{runtime::Handle, time::Instant};
 
 use super::{context, core::Core, engines::Located, error::AppError};
 use crate::{
@@ -63,7 +63,8 @@ impl Activated {
 
 impl Drop for Activated {
     fn drop(&mut self) {
-        if self.jobs.is_empty() {
+        if self.jobs.is_empty() || Handle::try_current().is_err() {
+            // Where no runtime is left to give them back on, their locks run out.
             return;
         }
         let claims = self

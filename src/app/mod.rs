@@ -18,6 +18,7 @@ pub mod recorder;
 pub mod service_tokens;
 pub mod signals;
 pub mod tasks;
+pub mod token_uses;
 pub mod workflows;
 pub mod workspaces;
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         engine::{EngineName, NativeId, ProcessKey},
-        execution::{Execution, Starter},
+        execution::Execution,
         idempotency::Idempotency,
         identity::Identity,
         json::JsonObject,
@@ -19,7 +19,7 @@ use crate::{
         workspace::WorkspaceId,
     },
     ports::{
-        engine::{EngineError, Incident, Instance, Start, StartByMessage},
+        engine::{Incident, Instance, Start, StartByMessage},
         local_engine::EngineCommand,
     },
 };
@@ -62,15 +62,23 @@ impl Processes {
         idempotency: Option<Idempotency>,
     ) -> Result<Answer<Execution>, AppError> {
         let within = self.core.within(who, Scope::WorkflowsExecute, workspace).await?;
-        let engine = self.core.engines.default_name();
-        let found = self.core.commands.view().await?.workflows().find_by_key(&within, engine, &key).await?;
-        let workflow = match <[_; 1]>::try_from(found) {
-            Ok([workflow]) => workflow,
-            Err(none) if none.is_empty() => return Err(AppError::NotFound(Noun::Process)),
-            Err(_several) => return Err(ConflictError::ProcessAmbiguous.into()),
-        };
-        let start = Start { workspace: workflow.workspace, process_key: key, business_key, variables };
-        self.started(who, EngineCommand::Start(start), idempotency).await
+        let engine = self.core.engines.default_name().clone();
+        // Found within the start's own unit of work: a repeat gives the first start, whatever was deployed since.
+        self.executions
+            .begin(who, idempotency, move |unit| {
+                let (within, engine) = (within.clone(), engine.clone());
+                let (key, business_key, variables) = (key.clone(), business_key.clone(), variables.clone());
+                Box::pin(async move {
+                    let found = unit.uow().workflows().find_by_key(&within, &engine, &key).await?;
+                    let workspace = match <[_; 1]>::try_from(found) {
+                        Ok([workflow]) => workflow.workspace,
+                        Err(none) if none.is_empty() => return Err(AppError::NotFound(Noun::Process)),
+                        Err(_several) => return Err(ConflictError::ProcessAmbiguous.into()),
+                    };
+                    Ok((engine, EngineCommand::Start(Start { workspace, process_key: key, business_key, variables })))
+                })
+            })
+            .await
     }
 
     /// Starts the process that begins with a message.
@@ -87,29 +95,15 @@ impl Processes {
         idempotency: Option<Idempotency>,
     ) -> Result<Answer<Execution>, AppError> {
         let within = self.core.within(who, Scope::WorkflowsExecute, workspace).await?;
+        let engine = self.core.engines.default_name().clone();
         let start = StartByMessage { within, message, business_key, variables };
-        self.started(who, EngineCommand::StartByMessage(start), idempotency).await
-    }
-
-    async fn started(
-        &self,
-        who: &Identity,
-        command: EngineCommand,
-        idempotency: Option<Idempotency>,
-    ) -> Result<Answer<Execution>, AppError> {
-        let (core, starter) = (self.core.clone(), Starter::from(who));
-        let once = self.core.commands.once(idempotency, move |unit| {
-            let (core, command, starter) = (core.clone(), command.clone(), starter.clone());
-            Box::pin(async move {
-                let engine = core.engines.default_name().clone();
-                let performed = core.perform(unit, &engine, command, starter).await?;
-                let first = performed.recorded.started.into_iter().next();
-                let execution = first.ok_or(EngineError::UnknownInstance)?;
-                let subject = execution.id.to_string();
-                Ok((execution, subject))
+        let command = EngineCommand::StartByMessage(start);
+        self.executions
+            .begin(who, idempotency, move |_| {
+                let found = (engine.clone(), command.clone());
+                Box::pin(async { Ok(found) })
             })
-        });
-        self.executions.answer(once.await?).await
+            .await
     }
 
     async fn located(&self, who: &Identity, scope: Scope, id: &str) -> Result<Located, AppError> {

@@ -17,7 +17,6 @@ use crate::{
         ids::{EventId, ExecutionId, WorkflowId},
         json::JsonObject,
         text::Key,
-        workspace::WorkspaceAccess,
     },
     ports::{
         engine::EngineError,
@@ -86,9 +85,8 @@ impl<'a> Recorder<'a> {
     }
 
     async fn begin(&mut self, started: &InstanceStarted) -> Result<(), AppError> {
-        let within = WorkspaceAccess::Only([started.workspace.clone()].into());
         let workflows = self.unit.uow().workflows();
-        let workflow = workflows.find_by_key(&within, self.engine, &started.process_key).await?.pop();
+        let workflow = workflows.hold_bound(&started.workspace, self.engine, &started.process_key).await?;
         // The gate disarms what has no workflow, and starts nothing that has none.
         let workflow =
             workflow.ok_or_else(|| EngineError::UnknownDefinition { key: started.process_key.as_str().to_owned() })?;
@@ -190,7 +188,7 @@ impl<'a> Recorder<'a> {
                 (EventType::JobCompleted, element_id)
             }
             InstanceChange::JobFailed { job, element_id, topic, message, retries } => {
-                wake.jobs = *retries > 0;
+                wake.jobs |= *retries > 0;
                 put("job_id", handle(job));
                 put("topic", topic.as_ref().map(Key::as_str).into());
                 put("message", message.as_str().into());

@@ -15,7 +15,9 @@ use crate::{
         identity::{Identity, IdentityKind},
         page::{Page, PageRequest},
         scope::{Scope, Scopes},
-        service_token::{DEFAULT_OVERLAP, PlainToken, Rotation, RotationError, ServiceToken, ServiceTokenId},
+        service_token::{
+            DEFAULT_OVERLAP, PlainToken, Rotation, RotationError, ServiceToken, ServiceTokenId, TokenStatus,
+        },
         text::Remark,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
@@ -95,9 +97,11 @@ impl ServiceTokens {
             last_used_at: None,
             use_count: 0,
         };
+        let maker = who.clone();
         let once = self.commands.once(idempotency, move |unit| {
-            let token = token.clone();
+            let (token, maker) = (token.clone(), maker.clone());
             Box::pin(async move {
+                still_in_force(unit, &maker).await?;
                 if unit.uow().tokens().find(&token.id).await?.is_some() {
                     return Err(ConflictError::TokenIdentifierTaken.into());
                 }
@@ -119,7 +123,7 @@ impl ServiceTokens {
 
     /// When a token ends that its maker gives this life.
     fn end(&self, who: &Identity, life: Option<SignedDuration>, now: Timestamp) -> Result<Option<Timestamp>, AppError> {
-        let own_end = if who.kind == IdentityKind::Service { who.expires_at } else { None };
+        let own_end = own_end(who);
         let Some(life) = life else {
             let longest = self.max_life.and_then(|most| now.saturating_add(most).ok());
             return Ok([own_end, longest].into_iter().flatten().min());
@@ -173,6 +177,7 @@ impl ServiceTokens {
         let once = self.commands.once(idempotency, move |unit| {
             let (tokens, who, id, new) = (tokens.clone(), who.clone(), id.clone(), new.clone());
             Box::pin(async move {
+                still_in_force(unit, &who).await?;
                 let found = unit.uow().tokens().lock(&id).await?;
                 let mut token = seen(&who, Scope::AdminTokensWrite, found)?;
                 let rotation = Rotation {
@@ -191,7 +196,7 @@ impl ServiceTokens {
         Ok((first_time(once.await?)?, plain))
     }
 
-    /// Rotating needs the life of the token: a service token rotates none that outlives it.
+    /// Rotating needs the life of the token: a service token rotates none that outlives it, not even to shorten its life.
     fn new_end(
         &self,
         who: &Identity,
@@ -199,14 +204,10 @@ impl ServiceTokens {
         life: Option<SignedDuration>,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, AppError> {
-        if life.is_some() {
-            return self.end(who, life, now);
-        }
-        let own_end = if who.kind == IdentityKind::Service { who.expires_at } else { None };
-        if own_end.is_some_and(|own| token.expires_at.is_none_or(|end| own < end)) {
+        if own_end(who).is_some_and(|own| token.expires_at.is_none_or(|end| own < end)) {
             return Err(AuthError::LifeExceeded.into());
         }
-        Ok(None)
+        if life.is_some() { self.end(who, life, now) } else { Ok(None) }
     }
 
     /// Ends one now, and with `minted` also what it made, and what that made. Idempotent.
@@ -230,7 +231,7 @@ impl ServiceTokens {
                     seen(&who, Scope::AdminTokensWrite, found)?;
                     let mut ids = vec![id];
                     if minted {
-                        ids = with_minted(unit, ids).await?;
+                        ids = with_minted(unit, &who, ids).await?;
                     }
                     for id in ids {
                         revoke(unit, &id, reason.clone()).await?;
@@ -251,12 +252,34 @@ async fn revoke(unit: &mut Unit, id: &ServiceTokenId, reason: Option<Remark>) ->
     Ok(())
 }
 
-/// The tokens, those that they made, those that these made, …
-async fn with_minted(unit: &mut Unit, mut ids: Vec<ServiceTokenId>) -> Result<Vec<ServiceTokenId>, AppError> {
+/// A service token that ended after its caller was let in makes and changes nothing more. Its row is held, so that a
+/// revocation of what it minted waits for what it is about to mint.
+async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<(), AppError> {
+    let own = who.token_id.as_deref().filter(|_| who.kind == IdentityKind::Service && who.issuer.is_none());
+    let Some(id) = own.and_then(|id| ServiceTokenId::parse(id).ok()) else { return Ok(()) };
+    match unit.uow().tokens().lock(&id).await?.map(|token| token.status(unit.now)) {
+        Some(TokenStatus::Revoked) => Err(AuthError::TokenRevoked.into()),
+        Some(TokenStatus::Expired) => Err(AuthError::TokenExpired.into()),
+        Some(TokenStatus::Active | TokenStatus::Rotating) | None => Ok(()),
+    }
+}
+
+/// When the caller's own life ends, where what it makes must not outlive it.
+fn own_end(who: &Identity) -> Option<Timestamp> {
+    who.expires_at.filter(|_| who.kind == IdentityKind::Service)
+}
+
+/// The tokens, those that they made, those that these made, …, as far as the caller may revoke them.
+async fn with_minted(
+    unit: &mut Unit,
+    who: &Identity,
+    mut ids: Vec<ServiceTokenId>,
+) -> Result<Vec<ServiceTokenId>, AppError> {
+    let within = who.where_may(Scope::AdminTokensWrite);
     let mut all = Vec::new();
     let mut page = longest_page();
     loop {
-        let found = unit.uow().tokens().list(&WorkspaceAccess::All, &page).await?;
+        let found = unit.uow().tokens().list(&within, &page).await?;
         all.extend(found.items.into_iter().map(|token| (token.id, token.created_by)));
         match found.next {
             Some(next) => page.after = Some(next),
@@ -280,7 +303,7 @@ fn seen(who: &Identity, scope: Scope, found: Option<ServiceToken>) -> Result<Ser
 
 fn holds_scopes(who: &Identity, scopes: &Scopes) -> Result<(), AppError> {
     let missing: Scopes = scopes.difference(&who.scopes).copied().collect();
-    if missing.is_empty() { Ok(()) } else { Err(AuthError::MissingScope(missing).into()) }
+    if missing.is_empty() { Ok(()) } else { Err(access::refused(who, AuthError::MissingScope(missing))) }
 }
 
 fn workspaces_of(who: &Identity, new: &NewServiceToken) -> Result<WorkspaceAccess, AppError> {
@@ -297,7 +320,7 @@ fn workspaces_of(who: &Identity, new: &NewServiceToken) -> Result<WorkspaceAcces
         }
         (None, false) => own.clone(),
     };
-    if own.covers(&wanted) { Ok(wanted) } else { Err(AuthError::WorkspaceForbidden.into()) }
+    if own.covers(&wanted) { Ok(wanted) } else { Err(access::refused(who, AuthError::WorkspaceForbidden)) }
 }
 
 fn first_time(once: Once<ServiceToken>) -> Result<ServiceToken, AppError> {

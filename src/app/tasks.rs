@@ -94,6 +94,8 @@ impl Tasks {
         for (name, engine) in self.core.engines.iter().filter(|(name, _)| on.as_ref().is_none_or(|on| on == *name)) {
             match engine.user_tasks(&query, after, page.limit + 1).await {
                 Ok(tasks) => found.extend(tasks.into_iter().map(|task| KnownTask { engine: name.clone(), task })),
+                // An engine in our own store is not one that others could stand in for.
+                Err(EngineError::Repository(error)) => return Err(error.into()),
                 Err(error) => drop(failed.insert(name.clone(), error)),
             }
         }

@@ -76,7 +76,7 @@ impl Workflows {
             Some(key) => key,
             None => ProcessKey::parse(new.name.as_str()).map_err(AppError::text("/process_definition_key"))?,
         };
-        let core = self.core.clone();
+        let (core, maker) = (self.core.clone(), who.clone());
         let once = self.core.commands.once(idempotency, move |unit| {
             let id = WorkflowId::new(core.commands.rng().uuid_v7(unit.now));
             let workflow = Workflow {
@@ -91,11 +91,18 @@ impl Workflows {
                 updated_at: unit.now,
                 revision: 1,
             };
+            let (core, who) = (core.clone(), maker.clone());
             Box::pin(async move {
-                existing(unit, &workflow.workspace).await?;
+                let starter = Starter::from(&who);
+                existing(unit, &who, &workflow.workspace).await?;
+                // Looked at first and told last: who loses a race for a name learns that the name is taken.
+                let process_is_free = process_is_free(unit, &workflow).await;
                 name_is_free(unit, &workflow.workspace, &workflow.name).await?;
-                process_is_free(unit, &workflow).await?;
+                process_is_free?;
                 unit.uow().workflows().insert(&workflow).await?;
+                // It may take over a process whose workflow is gone.
+                let Workflow { workspace, process_key, engine, .. } = workflow.clone();
+                core.perform(unit, &engine, EngineCommand::Arm { workspace, process_key }, starter).await?;
                 Ok((workflow, id.to_string()))
             })
         });
@@ -103,7 +110,8 @@ impl Workflows {
             Once::Done(value) => Ok(Answer { value, replayed: false }),
             Once::Repeated(subject) => {
                 let id = subject.parse().map_err(|_| AppError::NotFound(Noun::Workflow))?;
-                Ok(Answer { value: self.get(who, id).await?, replayed: true })
+                let found = self.core.commands.view().await?.workflows().find(id).await?;
+                Ok(Answer { value: seen(who, Scope::WorkflowsWrite, found)?, replayed: true })
             }
         }
     }
@@ -173,11 +181,12 @@ impl Workflows {
                 let (core, who) = (core.clone(), who.clone());
                 Box::pin(async move {
                     let workflow = held(unit, &who, id, if_revision).await?;
+                    let at = unit.now;
+                    unit.uow().workflows().hide(id, at).await?;
+                    // Asked now, when no start can be under way any more.
                     if unit.uow().executions().any_running(id).await? {
                         return Err(ConflictError::WorkflowBusy.into());
                     }
-                    let at = unit.now;
-                    unit.uow().workflows().hide(id, at).await?;
                     let Workflow { workspace, process_key, engine, .. } = workflow;
                     let disarm = EngineCommand::Disarm { workspace, process_key };
                     core.perform(unit, &engine, disarm, Starter::from(&who)).await?;

@@ -72,11 +72,10 @@ impl Workspaces {
     /// [`AuthError::WorkspaceForbidden`], whether or not it exists; to who has all workspaces, [`AppError::NotFound`].
     pub async fn get(&self, who: &Identity, id: &WorkspaceId) -> Result<Workspace, AppError> {
         if !who.reaches(id) {
-            let error = if who.authenticated() { AuthError::WorkspaceForbidden } else { AuthError::MissingToken };
-            return Err(error.into());
+            return Err(access::refused(who, AuthError::WorkspaceForbidden));
         }
         let found = self.core.commands.view().await?.workspaces().find(id).await?;
-        found.ok_or(AppError::NotFound(Noun::Workspace))
+        found.ok_or_else(|| access::no_such_workspace(who))
     }
 
     /// Those that the caller may use, newest first.

@@ -22,7 +22,10 @@ pub const DEFAULT_OVERLAP: SignedDuration = SignedDuration::from_secs(300);
 const SECRET_LENGTH: usize = 43;
 const CHECKSUM_LENGTH: usize = 6;
 
-/// A token's name: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`. It stays when the secret rotates.
+/// The subjects of the gate's own callers: a token of such a name would pass for one of them, as the maker of others.
+const RESERVED: [&str; 3] = ["anonymous", "bootstrap", "system"];
+
+/// A token's name: `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`, and no reserved word. It stays when the secret rotates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceTokenId(String);
 
@@ -35,7 +38,9 @@ impl ServiceTokenId {
         let mut characters = text.chars();
         let head = characters.next().is_some_and(|c| c.is_ascii_alphanumeric());
         let tail = characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-        if head && tail && text.len() <= 63 {
+        if RESERVED.contains(&text) {
+            Err(InvalidText::new("is a reserved word; take another"))
+        } else if head && tail && text.len() <= 63 {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidText::new("must be 1 to 63 of A-Z, a-z, 0-9, ., _ and -, and begin with a letter or digit"))
@@ -109,8 +114,15 @@ fn base62(number: &BigUint, width: usize) -> String {
 }
 
 /// What is stored of a secret: its SHA-256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// `Debug` hides it: a configured secret may be short enough to be guessed from its hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HashedToken([u8; 32]);
+
+impl fmt::Debug for HashedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashedToken([redacted])")
+    }
+}
 
 impl HashedToken {
     /// Hashes a presented secret.

@@ -29,7 +29,8 @@ pub enum EngineCommand {
     /// Put resources on it.
     Deploy(Deploy),
     /// Let the latest version's timer and message starts begin instances (again), after a [`EngineCommand::Disarm`]; a
-    /// deployment of new bytes does so by itself. Without effect where they are armed.
+    /// deployment of new bytes does so by itself. Timers that are armed begin anew; without effect where nothing is
+    /// deployed.
     Arm {
         /// Where.
         workspace: WorkspaceId,

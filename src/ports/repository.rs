@@ -113,6 +113,10 @@ pub trait UnitOfWork: Send + fmt::Debug {
 
     /// Makes all of it durable and seen.
     async fn commit(self: Box<Self>) -> Result<(), RepositoryError>;
+
+    /// Undoes all of it; afterwards nothing is held any more. A unit that is only dropped is undone too, but may hold on
+    /// for a moment to what it held: a unit that is run again would then stand in its own way.
+    async fn rollback(self: Box<Self>);
 }
 
 /// Workspaces.
@@ -158,11 +162,20 @@ pub trait Workflows: Send {
         engine: &EngineName,
         key: &ProcessKey,
     ) -> Result<Vec<Workflow>, RepositoryError>;
+    /// The workflow that binds a key on an engine, held so that it is not [hidden](Self::hide) before this unit ends. Any
+    /// number of units may hold it so at once.
+    async fn hold_bound(
+        &mut self,
+        workspace: &WorkspaceId,
+        engine: &EngineName,
+        key: &ProcessKey,
+    ) -> Result<Option<Workflow>, RepositoryError>;
     /// Those that fit, newest first (by id).
     async fn list(&mut self, filter: &WorkflowFilter, page: &PageRequest) -> Result<Page<Workflow>, RepositoryError>;
     /// Writes a changed workflow; [`RepositoryError::Conflict`] when its new name or key is taken.
     async fn update(&mut self, workflow: &Workflow) -> Result<(), RepositoryError>;
-    /// Hides one: its name and key are free again.
+    /// Hides one: its name and key are free again. Waits for the units that [hold](Self::hold_bound) it: what they did is
+    /// seen afterwards.
     async fn hide(&mut self, id: WorkflowId, at: Timestamp) -> Result<(), RepositoryError>;
 }
 

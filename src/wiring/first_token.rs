@@ -4,14 +4,14 @@
 use std::{
     fs, io,
     io::{IsTerminal, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use crate::{
     domain::{
         scope::all_scopes,
-        service_token::{PlainToken, ServiceToken, ServiceTokenId},
+        service_token::{HashedToken, PlainToken, ServiceToken, ServiceTokenId},
         text::InvalidText,
         workspace::WorkspaceAccess,
     },
@@ -49,10 +49,21 @@ pub(super) async fn mint(
     folder: &Path,
 ) -> Result<(), FirstTokenError> {
     if repository.view().await?.tokens().any().await? {
-        return Ok(());
+        return finish(repository, folder).await;
     }
     let plain = PlainToken::from_random(&rng.bits256());
-    let token = ServiceToken {
+    let token = first(&plain, clock)?;
+    if io::stderr().is_terminal() {
+        if store(repository, &token).await? {
+            show(&plain);
+        }
+        return Ok(());
+    }
+    into_file(repository, &plain, &token, folder).await
+}
+
+fn first(plain: &PlainToken, clock: &dyn Clock) -> Result<ServiceToken, InvalidText> {
+    Ok(ServiceToken {
         id: ServiceTokenId::parse("first")?,
         hash: plain.hashed(),
         previous: None,
@@ -65,25 +76,49 @@ pub(super) async fn mint(
         created_by: "system".to_owned(),
         last_used_at: None,
         use_count: 0,
-    };
-    if io::stderr().is_terminal() {
-        if store(repository, &token).await? {
-            show(&plain);
-        }
-        return Ok(());
-    }
+    })
+}
+
+async fn into_file(
+    repository: &dyn Repository,
+    plain: &PlainToken,
+    token: &ServiceToken,
+    folder: &Path,
+) -> Result<(), FirstTokenError> {
     // The secret is on disk before the token is in the store: a crash in between leaves a file that opens nothing,
-    // never a token that nobody knows.
-    let path = folder.join("first-token");
-    let draft = folder.join(format!(".first-token.{}", std::process::id()));
-    let failed = |source| FirstTokenError::File { path: path.clone(), source };
-    write(folder, &draft, &plain).map_err(failed)?;
-    if !store(repository, &token).await? {
-        fs::remove_file(&draft).map_err(failed)?;
-        return Ok(());
+    // never a token that nobody knows. A crash before the file has its name is mended by the next start.
+    let draft = folder.join(format!("{DRAFT}{}", std::process::id()));
+    let failed = |source| FirstTokenError::File { path: draft.clone(), source };
+    write(folder, &draft, plain).map_err(failed)?;
+    if !store(repository, token).await? {
+        return fs::remove_file(&draft).map_err(failed);
     }
-    fs::rename(&draft, &path).map_err(failed)?;
+    hand_over(&draft, folder)
+}
+
+/// What a file is called until its token is stored.
+const DRAFT: &str = ".first-token.";
+
+/// Gives the file its name, and says where it is.
+fn hand_over(draft: &Path, folder: &Path) -> Result<(), FirstTokenError> {
+    let path = folder.join("first-token");
+    fs::rename(draft, &path).map_err(|source| FirstTokenError::File { path: path.clone(), source })?;
     tracing::info!(path = %path.display(), "made the first service token; its secret is in this file");
+    Ok(())
+}
+
+/// Hands over the file of a gate that died once its token was stored. Another replica's that is just being made, or one
+/// that opens nothing, is left alone.
+async fn finish(repository: &dyn Repository, folder: &Path) -> Result<(), FirstTokenError> {
+    // No folder, no file.
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for draft in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(DRAFT)) {
+        let Ok(secret) = fs::read_to_string(draft.path()) else { continue };
+        let hash = HashedToken::of(secret.trim_end());
+        if repository.view().await?.tokens().find_by_hash(&hash).await?.is_some() {
+            return hand_over(&draft.path(), folder);
+        }
+    }
     Ok(())
 }
 
@@ -110,8 +145,67 @@ fn show(plain: &PlainToken) {
 }
 
 fn write(folder: &Path, path: &Path, plain: &PlainToken) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // A file of its own: one that stood here, or a link, might be another's to read.
+    if let Err(error) = fs::remove_file(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{}", plain.expose())?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::adapters::{clock::SystemClock, persistence::memory::MemoryRepository};
+
+    fn plain(seed: u8) -> PlainToken {
+        PlainToken::from_random(&[seed; 32])
+    }
+
+    fn shown(folder: &Path) -> String {
+        fs::read_to_string(folder.join("first-token")).unwrap_or_default().trim_end().to_owned()
+    }
+
+    #[tokio::test]
+    async fn the_file_is_its_owners_alone_and_no_other_is_written_to() {
+        let (folder, repository) = (tempfile::tempdir().unwrap(), MemoryRepository::default());
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "").unwrap();
+        symlink(&elsewhere, folder.path().join(format!("{DRAFT}{}", std::process::id()))).unwrap();
+        let token = first(&plain(1), &SystemClock).unwrap();
+        into_file(&repository, &plain(1), &token, folder.path()).await.unwrap();
+        assert_eq!(shown(folder.path()), plain(1).expose());
+        let mode = fs::symlink_metadata(folder.path().join("first-token")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(elsewhere).unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn of_two_only_the_one_that_is_stored_is_shown() {
+        let (folder, repository) = (tempfile::tempdir().unwrap(), MemoryRepository::default());
+        for seed in [1, 2] {
+            let token = first(&plain(seed), &SystemClock).unwrap();
+            into_file(&repository, &plain(seed), &token, folder.path()).await.unwrap();
+        }
+        assert_eq!(shown(folder.path()), plain(1).expose());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[tokio::test]
+    async fn a_start_that_died_once_its_token_was_stored_is_finished_by_the_next() {
+        let (folder, repository) = (tempfile::tempdir().unwrap(), MemoryRepository::default());
+        write(folder.path(), &folder.path().join(format!("{DRAFT}1")), &plain(1)).unwrap();
+        write(folder.path(), &folder.path().join(format!("{DRAFT}2")), &plain(2)).unwrap();
+        finish(&repository, folder.path()).await.unwrap();
+        assert_eq!(shown(folder.path()), "", "it opens nothing");
+        assert!(store(&repository, &first(&plain(2), &SystemClock).unwrap()).await.unwrap());
+        finish(&repository, folder.path()).await.unwrap();
+        assert_eq!(shown(folder.path()), plain(2).expose());
+    }
 }

@@ -9,6 +9,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    time::Instant,
 };
 
 use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError};
@@ -132,14 +133,16 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         asked_to_stop().await;
         tracing::info!("stopping");
         gate.stopping().cancel();
+        Instant::now()
     };
     let served = gate.listen(listener, settings(&config), config.server.shutdown_grace);
     let mut served = std::pin::pin!(served);
-    let served = tokio::select! {
-        () = told => served.await,
-        ended = &mut served => ended,
+    // The grace is one for all of it: what the server needed of it, the commands under way do not have any more.
+    let (since, served) = tokio::select! {
+        since = told => (since, served.await),
+        ended = &mut served => (Instant::now(), ended),
     };
-    gate.stop(config.server.shutdown_grace).await;
+    gate.stop(config.server.shutdown_grace.saturating_sub(since.elapsed())).await;
     store.close().await;
     served.map_err(ServeError::Server)
 }

@@ -262,7 +262,8 @@ async fn hostile_xml_is_rejected_at_once() {
         // Reading so long a request takes what it takes.
         let harmless = refused_within(&world, &"x".repeat(model.len())).await;
         let took = refused_within(&world, &model).await;
-        assert!(took < harmless + Duration::from_millis(100), "{took:?} against {harmless:?} for {}", &model[..60]);
+        let most = harmless * 2 + Duration::from_millis(200);
+        assert!(took < most, "{took:?} against {harmless:?} for {}", &model[..60]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every kind of element that the issue names, run from outside.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     models::{choice, file, flow, linear, message, process, receive, service, steps, timer, user, zeebe_service},

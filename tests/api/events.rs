@@ -19,6 +19,13 @@ fn sequences(events: &[Value]) -> Vec<u64> {
     events.iter().map(|event| event["sequence"].as_u64().unwrap()).collect()
 }
 
+/// A workflow whose channel has told of its deployment: what comes next is the test's doing.
+async fn quiet() -> (World, String) {
+    let (world, workflow) = World::running(&linear("p", &[])).await;
+    world.events_with(&workflow, "deployment.created").await;
+    (world, workflow)
+}
+
 /// Runs one order of 120 to its end: the execution's id.
 async fn run_order(world: &World, workflow: &str) -> String {
     let body = json!({"input": {"amount": 120}, "business_key": "A-1"});
@@ -203,8 +210,7 @@ async fn a_stream_can_follow_one_execution() {
 
 #[tokio::test]
 async fn a_position_that_is_none_is_refused() {
-    let (world, workflow) = World::running(&linear("p", &[])).await;
-    world.events_with(&workflow, "deployment.created").await;
+    let (world, workflow) = quiet().await;
     let stream = |query: &str| world.get(&format!("{}{query}", path(&workflow))).header("Accept", "text/event-stream");
     stream("?after=1000").await.problem(400, "events.position_unknown");
     stream("").header("Last-Event-ID", "1000").await.problem(400, "events.position_unknown");
@@ -220,7 +226,7 @@ async fn a_position_that_is_none_is_refused() {
 
 #[tokio::test]
 async fn a_streams_headers_come_at_once() {
-    let (world, workflow) = World::running(&linear("p", &[])).await;
+    let (world, workflow) = quiet().await;
     let begun = Instant::now();
     let stream = Stream::open(world.get(&path(&workflow))).await;
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
@@ -229,7 +235,7 @@ async fn a_streams_headers_come_at_once() {
 
 #[tokio::test]
 async fn a_stream_ends_with_its_token() {
-    let (world, workflow) = World::running(&linear("p", &[])).await;
+    let (world, workflow) = quiet().await;
     let order = json!({"scopes": ["workflows:read"], "workspace_ids": [world.id]});
     let minted = world.root.post("/api/admin/service-tokens", order).await.is(201);
     let reader = world.gate.caller(minted.str("secret"));
@@ -247,7 +253,7 @@ async fn a_stream_ends_with_its_token() {
 
 #[tokio::test]
 async fn a_stream_ends_when_its_token_expires() {
-    let (world, workflow) = World::running(&linear("p", &[])).await;
+    let (world, workflow) = quiet().await;
     let order = json!({"scopes": ["workflows:read"], "workspace_ids": [world.id], "expires_in_seconds": 1});
     let minted = world.root.post("/api/admin/service-tokens", order).await.is(201);
     let mut stream = Stream::open(world.gate.caller(minted.str("secret")).get(&path(&workflow))).await;
@@ -256,7 +262,7 @@ async fn a_stream_ends_when_its_token_expires() {
 
 #[tokio::test]
 async fn a_stream_ends_when_a_rotation_ends_its_secret() {
-    let (world, workflow) = World::running(&linear("p", &[])).await;
+    let (world, workflow) = quiet().await;
     let order = json!({"scopes": ["workflows:read"], "workspace_ids": [world.id]});
     let minted = world.root.post("/api/admin/service-tokens", order).await.is(201);
     let mut stream = Stream::open(world.gate.caller(minted.str("secret")).get(&path(&workflow))).await;

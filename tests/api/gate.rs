@@ -1,4 +1,4 @@
-//! The real binary on a free loopback port with its data in memory, and callers who know of it only what a client knows.
+//! The real binary on a free loopback port on a fresh SQLite database (what it uses without config), and callers who know of it only what a client knows.
 
 use std::{
     fs::File,
@@ -52,7 +52,7 @@ impl Process {
         command.stdout(log.try_clone().unwrap()).stderr(log);
         command.env("HOME", folder.path()).env("PATH", "/usr/bin:/bin");
         command.env("TIDEGATE_SERVER__BIND", format!("127.0.0.1:{port}"));
-        command.env("TIDEGATE_DATABASE__URL", "memory:");
+        command.env("TIDEGATE_DATABASE__URL", "sqlite://data/tidegate.db");
         // Failures are this suite's trade.
         command.env("TIDEGATE_AUTH__RATE_LIMIT__IP", "0").env("TIDEGATE_AUTH__RATE_LIMIT__IDENTITY", "0");
         command.envs(settings.iter().copied());
@@ -123,6 +123,25 @@ impl Gate {
     /// Its working directory, where it may leave files and has its log.
     pub(super) fn folder(&self) -> &Path {
         self.process.folder.path()
+    }
+
+    /// Tells it to stop, as a service manager does.
+    pub(super) fn stop(&self) {
+        let id = self.process.child.lock().unwrap_or_else(PoisonError::into_inner).id();
+        assert!(Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap().success());
+    }
+
+    /// Its exit code, once it has gone.
+    pub(super) fn ended(&self) -> Option<i32> {
+        let end = Instant::now() + DEADLINE;
+        while Instant::now() < end {
+            if let Some(status) = self.process.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().unwrap()
+            {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("it does not stop");
     }
 
     pub(super) fn anonymous(&self) -> Caller {

@@ -13,6 +13,7 @@ mod models;
 mod operations;
 mod processes;
 mod service_tokens;
+mod shutdown;
 mod stream;
 mod tenancy;
 mod user_tasks;

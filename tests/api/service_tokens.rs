@@ -206,6 +206,15 @@ async fn an_old_secret_never_outlives_the_token() {
 }
 
 #[tokio::test]
+async fn an_overlap_without_end_is_kept() {
+    let world = World::new().await;
+    let made = make(&world.root, json!({"workspace_ids": [world.id]})).await;
+    world.root.post(&format!("{}/rotate", path(&made)), json!({"overlap_seconds": 1_u64 << 60})).await.is(200);
+    world.root.get(&path(&made)).await.is(200);
+    world.gate.caller(made.str("secret")).get("/api/whoami").await.is(200);
+}
+
+#[tokio::test]
 async fn an_expired_token_says_so_and_cannot_be_rotated() {
     let world = World::new().await;
     let made = make(&world.root, json!({"workspace_ids": [world.id], "expires_in_seconds": 1})).await;

@@ -24,7 +24,7 @@ fn operations() -> Vec<Operation> {
             let scopes = entry["x-required-scopes"].as_array().cloned().unwrap_or_default();
             operations.push(Operation {
                 method: method.to_uppercase(),
-                path: path.replace('{', "").replace('}', ""),
+                path: path.replace(['{', '}'], ""),
                 id: entry["operationId"].as_str().unwrap().to_owned(),
                 scopes: scopes.iter().map(|scope| scope.as_str().unwrap().to_owned()).collect(),
             });

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
-use crate::support::gateway::{Answer, Client, TestGateway};
+use crate::support::gateway::{Answer, BOOTSTRAP, Client, TestGateway};
 
 const ALL: &[&str] =
     &["workflows:read", "workflows:write", "workflows:execute", "jobs:work", "admin:tokens:read", "admin:tokens:write"];
@@ -139,6 +143,27 @@ async fn jobs_belong_to_one_worker() {
         let refused = client.post("/api/jobs/activate", &wish).await;
         assert_eq!((refused.refused(422), refused.pointers()), ("request.invalid", vec![format!("/{field}").as_str()]));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_are_locked_only_for_a_connection_that_lives() {
+    let (gateway, client, workflow) = with_order().await;
+    let wish = json!({"topics": ["charge"], "worker": "gone", "timeoutInSec": 60, "lockInSec": 86_400}).to_string();
+    for _ in 0..5 {
+        let mut socket = TcpStream::connect(gateway.address()).await.unwrap();
+        let head = format!(
+            "POST /api/jobs/activate HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {BOOTSTRAP}\r\n\
+             content-length: {}\r\nexpect: 100-continue\r\n\r\n",
+            wish.len()
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut go_on = [0; 25];
+        socket.read_exact(&mut go_on).await.unwrap();
+        socket.write_all(wish.as_bytes()).await.unwrap();
+        drop(socket);
+    }
+    start(&client, &workflow, 1).await;
+    work(&client, "charge").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

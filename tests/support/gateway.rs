@@ -80,7 +80,7 @@ impl TestGateway {
     }
 
     fn client(&self, token: Option<String>) -> Client {
-        let inner = reqwest::Client::builder().timeout(Duration::from_secs(60)).no_proxy().build().unwrap();
+        let inner = reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().build().unwrap();
         Client { base: self.base.clone(), token, inner }
     }
 

@@ -1,13 +1,11 @@
 //! Service tokens, found by the hash of their secret (authentication.md section 4).
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use moka::sync::Cache;
 
 use crate::{
@@ -15,11 +13,11 @@ use crate::{
     domain::{
         bearer::BearerToken,
         identity::Identity,
-        service_token::{HashedToken, PREFIX, SecretVerdict, ServiceToken, ServiceTokenId, is_well_formed},
+        service_token::{HashedToken, PREFIX, SecretVerdict, ServiceToken, is_well_formed},
     },
     ports::{
         clock::Clock,
-        repository::{Repository, RepositoryError, TokenUse},
+        repository::{Repository, RepositoryError},
         token_validator::{AuthError, TokenValidator, ValidatedToken},
     },
 };
@@ -36,7 +34,6 @@ pub struct ServiceTokenValidator {
     clock: Arc<dyn Clock>,
     signals: Arc<Signals>,
     found: Cache<HashedToken, Found>,
-    uses: Mutex<HashMap<ServiceTokenId, TokenUse>>,
 }
 
 /// A token as it was found, until its time is over or tokens change on this replica.
@@ -50,12 +47,12 @@ struct Found {
 impl ServiceTokenValidator {
     /// Looks tokens up here.
     pub fn new(repository: Arc<dyn Repository>, clock: Arc<dyn Clock>, signals: Arc<Signals>) -> Self {
-        Self { repository, clock, signals, found: Cache::new(CACHED), uses: Mutex::default() }
+        Self { repository, clock, signals, found: Cache::new(CACHED) }
     }
 
     async fn find(&self, hash: HashedToken) -> Result<Arc<ServiceToken>, AuthError> {
-        // Read before the store, so that a change in between makes the entry stale at once.
-        let generation = self.signals.token_generation();
+        // Both read before the store: a change in between makes the entry stale at once, and a slow answer is old already.
+        let (generation, at) = (self.signals.token_generation(), Instant::now());
         if let Some(found) = self.found.get(&hash)
             && found.generation == generation
             && found.at.elapsed() < BELIEVED_FOR
@@ -65,47 +62,8 @@ impl ServiceTokenValidator {
         let found = async { self.repository.view().await?.tokens().find_by_hash(&hash).await };
         let token = found.await.map_err(|error| unavailable(&error))?;
         let token = Arc::new(token.ok_or(AuthError::InvalidToken)?);
-        self.found.insert(hash, Found { token: Arc::clone(&token), at: Instant::now(), generation });
+        self.found.insert(hash, Found { token: Arc::clone(&token), at, generation });
         Ok(token)
-    }
-
-    fn note_use(&self, id: &ServiceTokenId, now: Timestamp) {
-        let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        match uses.get_mut(id) {
-            Some(seen) => {
-                seen.count += 1;
-                seen.last = seen.last.max(now);
-            }
-            None => {
-                uses.insert(id.clone(), TokenUse { id: id.clone(), count: 1, last: now });
-            }
-        }
-    }
-
-    /// Writes down the uses gathered since the last time.
-    ///
-    /// # Errors
-    /// The store's; the uses are kept for the next time.
-    pub async fn write_uses(&self) -> Result<(), RepositoryError> {
-        let uses: Vec<_> =
-            self.uses.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, seen)| seen).collect();
-        if uses.is_empty() {
-            return Ok(());
-        }
-        let written = self.write(&uses).await;
-        if written.is_err() {
-            let mut kept = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-            for seen in uses {
-                kept.entry(seen.id.clone()).and_modify(|now| now.count += seen.count).or_insert(seen);
-            }
-        }
-        written
-    }
-
-    async fn write(&self, uses: &[TokenUse]) -> Result<(), RepositoryError> {
-        let mut unit = self.repository.begin().await?;
-        unit.tokens().record_uses(uses).await?;
-        unit.commit().await
     }
 }
 
@@ -126,12 +84,10 @@ impl TokenValidator for ServiceTokenValidator {
         }
         let hash = HashedToken::of(token.expose());
         let found = self.find(hash).await?;
-        let now = self.clock.now();
-        match found.judge(&hash, now) {
+        match found.judge(&hash, self.clock.now()) {
             SecretVerdict::Expired => Err(AuthError::TokenExpired),
             SecretVerdict::Revoked => Err(AuthError::TokenRevoked),
             SecretVerdict::Good(expires_at) => {
-                self.note_use(&found.id, now);
                 let who = Identity::service(found.id.as_str(), found.scopes.clone(), found.workspaces.clone());
                 Ok(ValidatedToken::own(Identity { issued_at: Some(found.issued_at), expires_at, ..who }))
             }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use poem::{FromRequest, Request, RequestBody, Result, http::HeaderValue};
+use poem::{
+    FromRequest, Request, RequestBody, Result,
+    http::{HeaderValue, header},
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
@@ -202,5 +205,35 @@ impl Patience {
 impl<'a> FromRequest<'a> for Patience {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         Ok(Self(Call::of(request)?.deadline.clone()))
+    }
+}
+
+/// What the caller would like to get: all of its `Accept`, in lower case.
+pub(super) struct Accept(String);
+
+impl Accept {
+    /// Whether this media type is named.
+    pub(super) fn names(&self, media_type: &str) -> bool {
+        self.0.split(',').any(|range| range.split(';').next().unwrap_or_default().trim() == media_type)
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Accept {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))))
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        let values = request.headers().get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+        Ok(Self(values.collect::<Vec<_>>().join(",").to_ascii_lowercase()))
     }
 }

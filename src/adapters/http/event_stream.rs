@@ -104,7 +104,7 @@ impl Open {
         if self.who.expires_at.is_some_and(|end| end <= self.app.core.commands.now()) {
             return false;
         }
-        match self.app.authenticator.authenticate(&self.follower.0).await {
+        match self.app.authenticator.judge_again(&self.follower.0).await {
             Ok(caller) if *caller.identity == *self.who => true,
             Ok(caller) => {
                 let same = caller.identity.key() == self.who.key();

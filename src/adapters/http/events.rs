@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     answers::Ok200,
-    conditions::Who,
+    conditions::{Accept, Who},
     event_stream::{self, Follower},
-    fields::{FreeText, FromText, TextError},
+    fields::{FromText, TextError},
     json::{IntoJson, List, response, to_text},
     paging::Limit,
     params::{Header, Path, Query},
@@ -166,9 +166,9 @@ impl EventsApi {
         last_event_id: Header<Sequence>,
         /// `text/event-stream` for a stream.
         #[oai(name = "Accept")]
-        accept: Header<FreeText>,
+        accept: Accept,
     ) -> Result<Told, Problem> {
-        if accept.0.is_some_and(|FreeText(accept)| accept.to_ascii_lowercase().contains("text/event-stream")) {
+        if accept.names("text/event-stream") {
             let from = last_event_id.0.or(after.0).map_or(Position::Now, |Sequence(number)| Position::After(number));
             let tail = self.app.events.follow(&who.0, id.0, execution_id.0, from).await?;
             let stream = event_stream::body(Arc::clone(&self.app), tail, who.0, follower, id.0, self.stopping.clone());

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use poem::{
     Endpoint, Request, Response, Result,
     endpoint::BoxEndpoint,
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
 };
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -53,56 +53,82 @@ pub(super) struct Route {
     pub(super) query: Vec<String>,
 }
 
-/// What the log says of a request.
-#[derive(Default)]
+/// What the log says of a request: one line, when it is over, however that comes about.
 struct Entry {
+    begun: Instant,
+    method: Method,
+    uri: Uri,
+    id: Arc<str>,
     operation: Option<&'static str>,
     identity: Option<Arc<Identity>>,
+    /// Absent where the client went away before its answer.
+    status: Option<StatusCode>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        tracing::info!(
+            target: "tidegate::access",
+            {
+                operation.id = self.operation,
+                method = %self.method,
+                path = self.uri.path(),
+                status = self.status.map(|status| status.as_u16()),
+                duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+                identity.kind = self.identity.as_ref().map(|who| who.kind.as_str()),
+                identity.subject = self.identity.as_ref().map(|who| who.subject.as_str()),
+                request.id = %self.id,
+            },
+            "request"
+        );
+    }
 }
 
 impl Endpoint for Gate {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> Result<Response> {
-        let begun = Instant::now();
-        let id = self.request_id(request.headers());
-        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let mut entry = Entry {
+            begun: Instant::now(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            id: self.request_id(request.headers()),
+            operation: None,
+            identity: None,
+            status: None,
+        };
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let mut entry = Entry::default();
-        let answered = AssertUnwindSafe(self.answer(&mut request, &id, &mut entry)).catch_unwind().await;
+        let answered = caught(self.answer(&mut request, &mut entry)).await;
         // What nobody has read of a refused request is read on, so that its sender gets to see the answer.
         if !request.headers().contains_key(header::EXPECT) {
             drain(&self.tasks, request.take_body());
         }
         let mut response = match answered {
-            Ok(Ok(response)) => response,
-            Ok(Err(problem)) => refuse(&problem, &uri, &id),
-            Err(_panic) => {
-                tracing::error!(request.id = %id, "a handler panicked");
-                refuse(&Problem::plain(codes::INTERNAL), &uri, &id)
+            Ok(response) => response,
+            Err(problem) => {
+                tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
+                problem.respond(Some(entry.uri.path()), Some(&entry.id))
             }
         };
         let headers = response.headers_mut();
         headers::protect(headers);
         self.cors.open(origin.as_ref(), headers);
-        if let Ok(id) = HeaderValue::from_str(&id) {
+        if let Ok(id) = HeaderValue::from_str(&entry.id) {
             headers.insert(&REQUEST_ID, id);
         }
-        tracing::info!(
-            target: "tidegate::access",
-            {
-            operation.id = entry.operation,
-            method = %method,
-            path = uri.path(),
-            status = response.status().as_u16(),
-            duration_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
-            identity.kind = entry.identity.as_ref().map(|who| who.kind.as_str()),
-            identity.subject = entry.identity.as_ref().map(|who| who.subject.as_str()),
-            request.id = %id,
-            },
-            "request"
-        );
+        entry.status = Some(response.status());
         Ok(response)
+    }
+}
+
+/// What a handler answers; a panic in it is a problem of the gate's own, and the end of nothing else.
+async fn caught(answer: impl Future<Output = Result<Response, Problem>>) -> Result<Response, Problem> {
+    match AssertUnwindSafe(answer).catch_unwind().await {
+        Ok(answer) => answer,
+        Err(_panic) => {
+            tracing::error!("a handler panicked");
+            Err(Problem::plain(codes::INTERNAL))
+        }
     }
 }
 
@@ -120,7 +146,7 @@ impl Gate {
         commands.rng().uuid_v7(commands.now()).hyphenated().to_string().into()
     }
 
-    async fn answer(&self, request: &mut Request, id: &Arc<str>, entry: &mut Entry) -> Result<Response, Problem> {
+    async fn answer(&self, request: &mut Request, entry: &mut Entry) -> Result<Response, Problem> {
         if request.uri().path_and_query().is_some_and(|text| text.as_str().len() > MOST_URI_BYTES) {
             return Err(Problem::plain(codes::REQUEST_URI_TOO_LONG));
         }
@@ -147,7 +173,7 @@ impl Gate {
             return Err(Problem::plain(codes::INTERNAL));
         };
         entry.operation = Some(operation.id);
-        self.run(request, id, entry, operation, route, &parameters).await
+        self.run(request, entry, operation, route, &parameters).await
     }
 
     /// Who asks for what is not there: a stranger learns nothing of what is.
@@ -161,7 +187,6 @@ impl Gate {
     async fn run(
         &self,
         request: &mut Request,
-        id: &Arc<str>,
         entry: &mut Entry,
         operation: &'static Operation,
         route: &Route,
@@ -188,11 +213,11 @@ impl Gate {
         let deadline = call.deadline.clone();
         request.extensions_mut().insert(Arc::new(call));
         let endpoint = route.endpoint.as_ref().ok_or_else(|| Problem::plain(codes::INTERNAL))?;
-        let traceparent = traceparent(request.headers());
+        let (traceparent, request_id) = (traceparent(request.headers()), Arc::clone(&entry.id));
         let running = endpoint.call(std::mem::take(request));
         let answered = async {
             let Some(Caller { identity, forwardable }) = caller else { return running.await };
-            let context = AuthContext { identity, forwardable, request_id: Arc::clone(id), traceparent };
+            let context = AuthContext { identity, forwardable, request_id, traceparent };
             context::scope(context, running).await
         };
         tokio::select! {
@@ -229,11 +254,6 @@ impl Gate {
         }
         Ok(caller)
     }
-}
-
-fn refuse(problem: &Problem, uri: &Uri, id: &str) -> Response {
-    tracing::debug!(code = problem.code().name, request.id = id, "refused");
-    problem.respond(Some(uri.path()), Some(id))
 }
 
 fn is_token_name(name: &str) -> bool {
@@ -290,4 +310,29 @@ fn traceparent(headers: &HeaderMap) -> Option<Arc<str>> {
     let lengths = text.split('-').map(str::len);
     let hex = text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f' | b'-'));
     (hex && lengths.eq([2, 32, 16, 2])).then(|| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_and_the_end_of_nothing_else() {
+        async fn broken() -> Result<Response, Problem> {
+            panic!("on purpose")
+        }
+        let problem = caught(broken()).await.unwrap_err();
+        assert_eq!((problem.http_status(), problem.code().name), (StatusCode::INTERNAL_SERVER_ERROR, "internal"));
+    }
+
+    #[test]
+    fn a_trace_context_is_taken_in_its_form_only() {
+        let of = |text: &'static str| {
+            traceparent(&HeaderMap::from_iter([("traceparent".parse().unwrap(), HeaderValue::from_static(text))]))
+        };
+        assert!(of("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").is_some());
+        for bad in ["", "00", "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-x-y-01"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
 }

@@ -38,11 +38,16 @@ fn write_text(value: &str, text: &mut String) {
     }
 }
 
-/// Writes the name of a member, after a comma where it is not the first.
-pub(super) fn write_name(name: &str, text: &mut String) {
-    if !text.ends_with('{') {
+/// Writes a comma where a member is not the first of its object.
+pub(super) fn write_comma(text: &mut String) {
+    if text.as_bytes().last() != Some(&b'{') {
         text.push(',');
     }
+}
+
+/// Writes the name of a member.
+fn write_name(name: &str, text: &mut String) {
+    write_comma(text);
     write_text(name, text);
     text.push(':');
 }
@@ -139,7 +144,7 @@ macro_rules! response {
             fn register(registry: &mut poem_openapi::registry::Registry) {
                 use $crate::adapters::http::{
                     fields::{described, object_schema, request},
-                    json::{IntoJson, response},
+                    json::{self, IntoJson},
                 };
                 $(<$type as IntoJson>::register(registry);)*
                 let properties = vec![$((
@@ -147,7 +152,7 @@ macro_rules! response {
                     described(
                         <$type as IntoJson>::schema(),
                         concat!($($field_doc),+),
-                        response!(@nullable $presence),
+                        json::response!(@nullable $presence),
                     ),
                 )),*];
                 let required = [$(request!(@required $presence $wire)),*];
@@ -167,11 +172,13 @@ macro_rules! response {
     (@nullable nullable) => { true };
     (@nullable $presence:ident) => { false };
     (@write required $text:ident $wire:literal $value:expr) => {
-        $crate::adapters::http::json::write_name($wire, $text);
+        $crate::adapters::http::json::write_comma($text);
+        $text.push_str(concat!("\"", $wire, "\":"));
         $crate::adapters::http::json::IntoJson::write($value, $text);
     };
     (@write nullable $text:ident $wire:literal $value:expr) => {
-        $crate::adapters::http::json::write_name($wire, $text);
+        $crate::adapters::http::json::write_comma($text);
+        $text.push_str(concat!("\"", $wire, "\":"));
         match $value {
             Some(value) => $crate::adapters::http::json::IntoJson::write(value, $text),
             None => $text.push_str("null"),
@@ -179,7 +186,8 @@ macro_rules! response {
     };
     (@write optional $text:ident $wire:literal $value:expr) => {
         if let Some(value) = $value {
-            $crate::adapters::http::json::write_name($wire, $text);
+            $crate::adapters::http::json::write_comma($text);
+            $text.push_str(concat!("\"", $wire, "\":"));
             $crate::adapters::http::json::IntoJson::write(value, $text);
         }
     };

@@ -7,11 +7,11 @@ use poem_openapi::OpenApi;
 use super::{
     answers::Ok200,
     codes,
+    conditions::Accept,
     document::Document,
-    fields::FreeText,
     json::response,
     pages,
-    params::{Header, Path, Raw},
+    params::{Path, Raw},
     problem::Problem,
     tags::Tag,
     text::{HtmlText, JsonText, PageOrJson, Text, YamlText},
@@ -88,11 +88,11 @@ impl OperationsApi {
     async fn get_problem(
         &self,
         code: Path<Raw>,
-        #[oai(name = "Accept")] accept: Header<FreeText>,
+        #[oai(name = "Accept")] accept: Accept,
     ) -> Result<Text<PageOrJson>, Problem> {
         let found = codes::find(&code.0.0);
         let found = found.ok_or_else(|| Problem::new(codes::REQUEST_NOT_FOUND, "there is no such code"))?;
-        if accept.0.is_some_and(|FreeText(accept)| accept.contains("text/html")) {
+        if accept.names("text/html") {
             return Ok(Text::new("text/html; charset=utf-8", pages::html(found)).under(PAGES_POLICY));
         }
         Ok(Text::new("application/json", pages::json(found)))

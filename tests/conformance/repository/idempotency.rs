@@ -13,6 +13,7 @@ suite! {
     an_unknown_key_is_none,
     a_key_remembered_anew_has_the_new_answer,
     a_hold_ends_with_its_unit,
+    what_is_rolled_back_holds_nothing_any_more,
     one_key_many_times_at_once_is_done_once,
     a_sweep_forgets_the_oldest_in_bounded_steps,
 }
@@ -51,6 +52,17 @@ async fn a_hold_ends_with_its_unit(store: Store) {
     assert!(committed.idempotency().try_lock(&key).await.unwrap(), "its own hold is not in the way");
     committed.commit().await.unwrap();
     assert!(store.change(async |unit| unit.idempotency().try_lock(&key).await).await);
+}
+
+async fn what_is_rolled_back_holds_nothing_any_more(store: Store) {
+    let key = idempotency(1, 1).key;
+    for _ in 0..20 {
+        let mut unit = store.begin().await;
+        assert!(unit.idempotency().try_lock(&key).await.unwrap(), "the one before has let go");
+        unit.idempotency().insert(&idempotency(1, 1)).await.unwrap();
+        unit.rollback().await;
+    }
+    assert_eq!(store.read(async |view| view.idempotency().find(&key).await).await, None);
 }
 
 async fn one_key_many_times_at_once_is_done_once(store: Store) {

@@ -8,8 +8,9 @@ use tidegate::{
     adapters::persistence::sea_orm::{
         ConnectError, DatabaseClock, DatabaseConfig, DatabaseUrl, InvalidDatabaseUrl, SeaOrmRepository,
     },
+    domain::workspace::WorkspaceAccess,
     ports::{
-        engine_store::{Due, JobRow, TimerRow},
+        engine_store::{Due, JobRow, SubscriptionQuery, TimerRow},
         repository::{Repository, RepositoryError},
     },
 };
@@ -17,7 +18,7 @@ use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     Store,
-    given::{at, element, event, id, idempotency, instance, job, wish},
+    given::{at, element, event, id, idempotency, instance, job, message, subscription, wish},
     on_postgres, sea_orm,
 };
 use crate::support::postgres::TestDatabase;
@@ -102,6 +103,41 @@ async fn jobs_that_another_unit_is_locking_are_passed_over() {
     let rest = store.change(async |unit| unit.jobs().activate(&wish("charge", "y", 9, at(5), 60), at(5)).await).await;
     assert_eq!(rest.iter().map(|job| job.id).collect::<Vec<_>>(), [element(1, 3)]);
     drop(first);
+}
+
+/// What a message and its receiver do when they come at the same moment: see the contract of
+/// `BufferedMessages::insert`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_and_its_receiver_never_miss_each_other() {
+    let store = on_postgres().await;
+    for round in 0..30 {
+        let waiting = subscription(round, 1, Some(&format!("K{round}")), None);
+        let message = message(round, Some(&format!("K{round}")), None);
+        let seek = SubscriptionQuery {
+            within: WorkspaceAccess::All,
+            kind: waiting.kind,
+            name: waiting.name.clone(),
+            instance: None,
+            starts: false,
+            correlation_key: message.correlation_key.clone(),
+            business_key: None,
+            limit: 2,
+        };
+        let receiver = store.change(async |unit| {
+            let taken = unit.buffered_messages().take(&waiting, at(1)).await?;
+            unit.subscriptions().insert(&waiting).await?;
+            Ok(taken.is_some())
+        });
+        let sender = store.change(async |unit| {
+            if !unit.subscriptions().find(&seek).await?.is_empty() {
+                return Ok(true);
+            }
+            unit.buffered_messages().insert(&message).await?;
+            Ok(!unit.subscriptions().find(&seek).await?.is_empty())
+        });
+        let (received, delivered) = tokio::join!(receiver, sender);
+        assert!(received || delivered, "round {round}");
+    }
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tidegate::{
 };
 use tokio::task::JoinSet;
 
-use super::given::{event, id, instance};
+use super::given::{event, execution, id, instance, job};
 
 struct Place {
     _folder: TempDir,
@@ -227,4 +227,47 @@ async fn a_requester_that_vanished_is_passed_over() {
     drop(held);
     insert(&repository, 1).await.unwrap();
     assert!(is_there(&repository, 1).await);
+}
+
+/// A unit as a start makes it: an instance, an execution, a job, three events.
+async fn start(repository: &SeaOrmRepository, number: u128) -> Result<(), RepositoryError> {
+    let mut unit = repository.begin().await?;
+    unit.instances().insert(&instance(number)).await?;
+    unit.executions().insert(&execution(number, number % 4)).await?;
+    unit.jobs().insert(&job(number, 1, "charge", 1)).await?;
+    let events: Vec<_> = (0..3).map(|event| super::given::event(number * 3 + event, number % 4, "x")).collect();
+    unit.events().append(&events).await?;
+    unit.commit().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "measures: cargo test --release --test tests -- --ignored --nocapture a_group_writes_more"]
+async fn a_group_writes_more_than_one_alone() {
+    let place = Place::new();
+    let repository = Arc::new(place.open().await);
+    let mut rates = Vec::new();
+    for (round, writers) in [1, 64].into_iter().enumerate() {
+        let clock = std::time::Instant::now();
+        let mut units = JoinSet::new();
+        for writer in 0..writers {
+            let repository = Arc::clone(&repository);
+            units.spawn(async move {
+                let each: u32 = if writers == 1 { 500 } else { 100 };
+                for number in 0..u128::from(each) {
+                    let number = u128::try_from(round).unwrap() * 100_000 + writer * 1_000 + number;
+                    start(&repository, number).await.unwrap();
+                }
+                each
+            });
+        }
+        let done: u32 = units.join_all().await.into_iter().sum();
+        let rate = f64::from(done) / clock.elapsed().as_secs_f64();
+        eprintln!("{writers} writers: {rate:.0} units of work per second");
+        rates.push(rate);
+    }
+    repository.close().await;
+    let clock = std::time::Instant::now();
+    place.open().await;
+    eprintln!("opened again in {:?}", clock.elapsed());
+    assert!(rates[1] > rates[0], "{rates:?}");
 }

@@ -2,6 +2,7 @@
 
 use tidegate::{
     domain::{
+        execution::Execution,
         ids::DeploymentId,
         page::PageRequest,
         text::Remark,
@@ -13,7 +14,7 @@ use tidegate::{
 
 use super::{
     Store, assert_conflict, at_once,
-    given::{UNICODE, at, engine, id, key, name, only, space, workflow},
+    given::{UNICODE, at, engine, execution, id, key, name, only, space, workflow},
     suite, walk,
 };
 
@@ -28,6 +29,7 @@ suite! {
     a_hidden_one_is_found_by_its_id_alone,
     a_hidden_one_frees_its_name_and_key,
     a_key_is_found_in_every_workspace_reached,
+    who_holds_a_bound_one_is_waited_for_before_it_is_hidden,
     a_list_is_newest_first_and_fits_the_filter,
     pages_lose_and_double_nothing,
 }
@@ -185,5 +187,29 @@ async fn pages_lose_and_double_nothing(store: Store) {
             walk(limit, async |page| store.read(async |view| view.workflows().list(&filter, &page).await).await);
         let ids: Vec<_> = walked.await.into_iter().map(|workflow| workflow.id.as_uuid()).collect();
         assert_eq!(ids, (0..17).rev().map(id).collect::<Vec<_>>(), "limit {limit}");
+    }
+}
+
+/// A start and a deletion at once: either the deletion sees the execution, or the start finds no workflow.
+async fn who_holds_a_bound_one_is_waited_for_before_it_is_hidden(store: Store) {
+    for number in 1..=20 {
+        let name = format!("w{number}");
+        let bound = workflow(number, "demo", &name);
+        store.change(async |unit| unit.workflows().insert(&bound).await).await;
+        let start = store.change(async |unit| {
+            let found = unit.workflows().hold_bound(&space("demo"), &engine(), &bound.process_key).await?;
+            if found.is_some() {
+                let started = Execution { workflow: bound.id, ..execution(number, number) };
+                unit.executions().insert(&started).await?;
+            }
+            Ok(found.is_some())
+        });
+        let delete = store.change(async |unit| {
+            unit.workflows().lock(bound.id).await?;
+            unit.workflows().hide(bound.id, at(2)).await?;
+            unit.executions().any_running(bound.id).await
+        });
+        let (started, seen) = tokio::join!(start, delete);
+        assert_eq!(started, seen, "{name}");
     }
 }

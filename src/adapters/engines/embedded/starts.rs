@@ -56,11 +56,9 @@ impl Starts {
 }
 
 impl Unit<'_> {
-    /// Arms the latest version. Timers that are armed already begin anew, as with a new version.
+    /// Arms the latest version, if there is one. Timers that are armed already begin anew, as with a new version.
     pub(super) async fn arm_latest(&mut self, workspace: &WorkspaceId, key: &ProcessKey) -> Result<(), EngineError> {
-        let Some((id, _)) = self.uow.definitions().find_latest(workspace, key).await? else {
-            return Err(EngineError::UnknownDefinition { key: key.to_string() });
-        };
+        let Some((id, _)) = self.uow.definitions().find_latest(workspace, key).await? else { return Ok(()) };
         let (definition, now) = (self.engine.definitions.load(self.uow, id).await?, self.now);
         let read = Arc::clone(&definition);
         let starts = blocking::run(move || Starts::of(&read.process, now)).await?;

@@ -230,4 +230,8 @@ impl UnitOfWork for MemoryUnit {
         }
         Ok(())
     }
+
+    async fn rollback(self: Box<Self>) {
+        drop(self);
+    }
 }

@@ -155,6 +155,18 @@ impl Workflows for MemoryUnit {
         self.read(|state| state.workflows.find_by_key(within, engine, key))
     }
 
+    async fn hold_bound(
+        &mut self,
+        workspace: &WorkspaceId,
+        engine: &EngineName,
+        key: &ProcessKey,
+    ) -> Result<Option<Workflow>, RepositoryError> {
+        self.hold(|state| {
+            let bound = state.workflows.by_key.get(&(engine.clone(), key.clone()))?;
+            state.workflows.get(*bound.get(workspace)?).cloned()
+        })
+    }
+
     async fn list(&mut self, filter: &WorkflowFilter, page: &PageRequest) -> Result<Page<Workflow>, RepositoryError> {
         self.read(|state| state.workflows.list(filter, page))
     }

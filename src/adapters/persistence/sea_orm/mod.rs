@@ -1,6 +1,6 @@
 //! SQLite and Postgres, through SeaORM: one schema, one set of queries; each file a subject with its table.
 //!
-//! What differs: on SQLite one [`writer`] puts waiting units into one commit, and nothing needs row locks; on Postgres
+//! What differs: on SQLite one writer (`writer.rs`) puts waiting units into one commit, and nothing needs row locks; on Postgres
 //! each unit is a transaction of its own (READ COMMITTED with row locks).
 
 #![expect(unreachable_pub, reason = "SeaORM's derived entities are public types, here in private modules")]

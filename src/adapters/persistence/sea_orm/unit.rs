@@ -151,6 +151,15 @@ impl UnitOfWork for SeaOrmUnit {
             Session::Leased(lease) => lease.commit().await,
         }
     }
+
+    async fn rollback(self: Box<Self>) {
+        if let Session::Transaction(transaction) = self.session
+            && let Err(error) = bounded(transaction.rollback()).await
+        {
+            // Its connection is lost, and with it what it held.
+            tracing::debug!(%error, "a transaction could not be rolled back");
+        }
+    }
 }
 
 /// Waits for the database, but not for ever.

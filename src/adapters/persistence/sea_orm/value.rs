@@ -27,8 +27,13 @@ pub(super) fn now_in_database() -> Expr {
     Expr::cust("CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS bigint)")
 }
 
+/// Through seconds and nanoseconds: `Timestamp::from_microsecond` cannot read the last second that a timestamp can name,
+/// where ends that no clock reaches are cut off.
 pub(super) fn time(stored: i64) -> Read<Timestamp> {
-    Timestamp::from_microsecond(stored).map_err(|_| corrupt("time"))
+    let unreadable = || corrupt("time");
+    let nanos = stored.rem_euclid(1_000_000).saturating_mul(1_000);
+    let nanos = i32::try_from(nanos).map_err(|_| unreadable())?;
+    Timestamp::new(stored.div_euclid(1_000_000), nanos).map_err(|_| unreadable())
 }
 
 pub(super) fn time_if(stored: Option<i64>) -> Read<Option<Timestamp>> {
@@ -100,5 +105,17 @@ pub(super) fn within(column: impl sea_orm::ColumnTrait, access: &WorkspaceAccess
     match access {
         WorkspaceAccess::All => None,
         WorkspaceAccess::Only(ids) => Some(column.is_in(ids.iter().map(WorkspaceId::as_str))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_time_that_is_stored_can_be_read() {
+        for at in [Timestamp::MAX, Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::from_microsecond(-1).unwrap()] {
+            assert_eq!(time(micros(at)).map(micros).ok(), Some(micros(at)), "{at}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sea_orm::{Condition, IntoActiveModel, Order, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{Condition, IntoActiveModel, Order, QueryOrder, QuerySelect, entity::prelude::*, sea_query::LockType};
 
 use super::{
     error::{corrupt, sorted},
@@ -91,9 +91,16 @@ fn visible() -> Select<Entity> {
 }
 
 impl SeaOrmUnit {
-    async fn workflow(&mut self, query: Select<Entity>, hold: bool) -> Result<Option<Workflow>, RepositoryError> {
-        let db = if hold { self.writing().await? } else { self.reading().await? };
-        let query = if hold { query.lock_exclusive() } else { query };
+    async fn workflow(
+        &mut self,
+        query: Select<Entity>,
+        hold: Option<LockType>,
+    ) -> Result<Option<Workflow>, RepositoryError> {
+        let db = if hold.is_some() { self.writing().await? } else { self.reading().await? };
+        let query = match hold {
+            Some(hold) => query.lock(hold),
+            None => query,
+        };
         let found = query.one(&db).await.map_err(sorted)?.map(read).transpose()?;
         db.settle(found)
     }
@@ -108,15 +115,16 @@ impl Workflows for SeaOrmUnit {
     }
 
     async fn find(&mut self, id: WorkflowId) -> Result<Option<Workflow>, RepositoryError> {
-        self.workflow(visible().filter(Column::Id.eq(id.as_uuid())), false).await
+        self.workflow(visible().filter(Column::Id.eq(id.as_uuid())), None).await
     }
 
     async fn find_with_hidden(&mut self, id: WorkflowId) -> Result<Option<Workflow>, RepositoryError> {
-        self.workflow(Entity::find_by_id(id.as_uuid()), false).await
+        self.workflow(Entity::find_by_id(id.as_uuid()), None).await
     }
 
     async fn lock(&mut self, id: WorkflowId) -> Result<Option<Workflow>, RepositoryError> {
-        self.workflow(visible().filter(Column::Id.eq(id.as_uuid())), true).await
+        // It lets those pass who only hold it against being hidden.
+        self.workflow(visible().filter(Column::Id.eq(id.as_uuid())), Some(LockType::NoKeyUpdate)).await
     }
 
     async fn find_by_name(
@@ -125,7 +133,7 @@ impl Workflows for SeaOrmUnit {
         name: &Name,
     ) -> Result<Option<Workflow>, RepositoryError> {
         let query = visible().filter(Column::Workspace.eq(workspace.as_str())).filter(Column::Name.eq(name.as_str()));
-        self.workflow(query, false).await
+        self.workflow(query, None).await
     }
 
     async fn find_by_key(
@@ -143,6 +151,19 @@ impl Workflows for SeaOrmUnit {
         let rows = query.all(&db).await.map_err(sorted)?;
         let found = rows.into_iter().map(read).collect::<Result<_, _>>()?;
         db.settle(found)
+    }
+
+    async fn hold_bound(
+        &mut self,
+        workspace: &WorkspaceId,
+        engine: &EngineName,
+        key: &ProcessKey,
+    ) -> Result<Option<Workflow>, RepositoryError> {
+        let query = visible()
+            .filter(Column::Workspace.eq(workspace.as_str()))
+            .filter(Column::Engine.eq(engine.as_str()))
+            .filter(Column::ProcessKey.eq(key.as_str()));
+        self.workflow(query, Some(LockType::KeyShare)).await
     }
 
     async fn list(&mut self, filter: &WorkflowFilter, page: &PageRequest) -> Result<Page<Workflow>, RepositoryError> {
@@ -170,6 +191,7 @@ impl Workflows for SeaOrmUnit {
     }
 
     async fn hide(&mut self, id: WorkflowId, at: Timestamp) -> Result<(), RepositoryError> {
+        self.workflow(visible().filter(Column::Id.eq(id.as_uuid())), Some(LockType::Update)).await?;
         let db = self.writing().await?;
         let query = Entity::update_many()
             .col_expr(Column::HiddenAt, Expr::value(micros(at)))

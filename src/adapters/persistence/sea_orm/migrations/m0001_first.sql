@@ -236,7 +236,7 @@ CREATE TABLE subscriptions (
     business_key {text}
 ) {plain};
 CREATE UNIQUE INDEX subscriptions_subscriber ON subscriptions (owner, starts, element, start_event);
-CREATE INDEX subscriptions_name ON subscriptions (name, workspace, number);
+CREATE INDEX subscriptions_name ON subscriptions (name, kind, starts, workspace, number);
 CREATE INDEX subscriptions_correlation_key ON subscriptions (name, correlation_key)
     WHERE correlation_key IS NOT NULL;
 CREATE INDEX subscriptions_business_key ON subscriptions (name, business_key)
@@ -271,3 +271,24 @@ CREATE UNIQUE INDEX buffered_messages_id ON buffered_messages (id);
 CREATE INDEX buffered_messages_correlation_key ON buffered_messages (workspace, name, correlation_key, number);
 CREATE INDEX buffered_messages_business_key ON buffered_messages (workspace, name, business_key, number);
 CREATE INDEX buffered_messages_end ON buffered_messages (expires_at);
+
+-- SQLite has no statistics unless it is told, and then prefers whichever index has more columns in a query. These say
+-- which look-ups give few rows, on a store with many running instances, and are never taken anew
+-- (https://sqlite.org/optoverview.html#manual_control_of_query_plans_using_sqlite_stat_tables). Each says how many rows
+-- the index has, and how many share its first column, its first two, and so on.
+{sqlite}ANALYZE sqlite_schema;
+{sqlite}INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+{sqlite}    ('subscriptions', 'subscriptions_subscriber', '1000000 2 2 1 1'),
+{sqlite}    ('subscriptions', 'subscriptions_name', '1000000 100000 100000 50000 10000 1'),
+{sqlite}    ('subscriptions', 'subscriptions_correlation_key', '500000 50000 2'),
+{sqlite}    ('subscriptions', 'subscriptions_business_key', '500000 50000 5'),
+{sqlite}    ('buffered_messages', 'buffered_messages_id', '100000 1'),
+{sqlite}    ('buffered_messages', 'buffered_messages_correlation_key', '100000 10000 5000 2 1'),
+{sqlite}    ('buffered_messages', 'buffered_messages_business_key', '100000 10000 5000 1000 1'),
+{sqlite}    ('buffered_messages', 'buffered_messages_end', '100000 10'),
+{sqlite}    ('tasks', 'tasks', '1000000 3 1'),
+{sqlite}    ('tasks', 'tasks_open', '100000 10000 1'),
+{sqlite}    ('tasks', 'tasks_open_anywhere', '100000 1'),
+{sqlite}    ('tasks', 'tasks_assignee', '50000 100 1'),
+{sqlite}    ('task_groups', 'task_groups', '100000 1000 1 1'),
+{sqlite}    ('task_groups', 'task_groups_task', '100000 2 2');

@@ -20,8 +20,9 @@ struct Script {
 }
 
 /// How the databases write what they write differently. `{plain}`, `{keyed}` and `{busy}` say how a table is used: by
-/// insertion, always by its whole primary key, by many updates of one row. `{postgres}` comments a line out on SQLite.
-const WORDS: [(&str, &str, &str); 8] = [
+/// insertion, always by its whole primary key, by many updates of one row. `{postgres}` and
+/// `{sqlite}` stand before lines that are for one of them.
+const WORDS: [(&str, &str, &str); 9] = [
     ("{text}", "text", "text COLLATE \"C\""),
     ("{uuid}", "blob", "uuid"),
     ("{bytes}", "blob", "bytea"),
@@ -30,6 +31,7 @@ const WORDS: [(&str, &str, &str); 8] = [
     ("{keyed}", "WITHOUT ROWID", ""),
     ("{busy}", "", "WITH (fillfactor = 70)"),
     ("{postgres}", "-- ", ""),
+    ("{sqlite}", "", "-- "),
 ];
 
 impl MigrationName for Script {

@@ -86,7 +86,7 @@ impl World {
                         let error = JobError { code: "E".to_owned(), message: None, variables };
                         EngineCommand::ThrowError { claim, error }
                     }
-                    _ => EngineCommand::FailJob { claim, failure: failure(u32::from(choice % 3 == 0)) },
+                    _ => EngineCommand::FailJob { claim, failure: failure(u32::from(choice.is_multiple_of(3))) },
                 })
             }
             4 => Some(EngineCommand::CompleteTask { task: self.tasks().await.pop()?, variables }),

@@ -2,6 +2,7 @@
 
 mod auto_commit;
 mod broken;
+mod leftovers;
 mod time;
 
 use std::collections::BTreeSet;

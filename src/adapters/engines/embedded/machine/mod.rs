@@ -19,7 +19,7 @@ pub mod step;
 pub mod timer;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// A JSON object, the form of all variables.
 pub type Map = serde_json::Map<String, serde_json::Value>;

@@ -7,7 +7,7 @@ use super::problems::Problems;
 use super::process::{Draft, DraftFlow};
 use super::xml::{self, Xml};
 
-/// How many conditions, mapped values and boundary events one element may have: a step cannot pause inside an element.
+/// How many conditions, mapped values, boundary events and events of an event-based gateway one element may have: a step cannot pause inside an element.
 const MAX_EXPRESSIONS: usize = 250;
 
 /// Resolves all references, and gives the flows.
@@ -161,10 +161,12 @@ fn check_element(draft: &mut Draft<'_>, index: usize, flows: &[Flow], problems: 
     }
     let conditions =
         element.outgoing.iter().filter_map(|flow| flows.get(*flow)).filter(|flow| flow.condition.is_some());
-    let expressions = conditions.count().saturating_add(element.mapped_values()).saturating_add(element.boundary.len());
+    let awaited = if matches!(element.kind, Kind::EventGateway) { element.outgoing.len() } else { 0 };
+    let awaited = awaited.saturating_add(element.boundary.len());
+    let expressions = conditions.count().saturating_add(element.mapped_values()).saturating_add(awaited);
     if expressions > MAX_EXPRESSIONS {
         let advice = "spread them over several elements";
-        problems.at(place, format!("more than {MAX_EXPRESSIONS} conditions, mappings and boundary events: {advice}"));
+        problems.at(place, format!("more than {MAX_EXPRESSIONS} conditions, mappings and events: {advice}"));
     }
     match &element.kind {
         Kind::ExclusiveGateway => check_exclusive(draft, index, place, flows, problems),

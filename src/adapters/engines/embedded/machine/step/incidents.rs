@@ -69,7 +69,7 @@ impl Failure {
         Self {
             kind: "step_limit",
             message: format!(
-                "element '{element}': the instance already has {MAX_TOKENS} tokens; does it fork in circles?"
+                "element '{element}': the instance already has {MAX_TOKENS} tokens, timers and subscriptions; does it fork in circles?"
             ),
         }
     }

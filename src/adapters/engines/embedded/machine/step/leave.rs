@@ -72,9 +72,10 @@ impl Run<'_> {
         Ok(chosen)
     }
 
-    /// How many tokens the instance holds.
+    /// How many tokens the instance holds, with what they wait for.
     pub(super) fn tokens(&self) -> usize {
-        self.state.active.len().saturating_add(self.queue.len()).saturating_add(self.state.pending.len())
+        let on_their_way = self.queue.len().saturating_add(self.state.pending.len());
+        self.state.active.len().saturating_add(on_their_way).saturating_add(self.open)
     }
 
     /// The instance has ended; nothing is left on its way.

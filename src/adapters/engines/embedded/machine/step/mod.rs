@@ -23,7 +23,7 @@ use super::Map;
 use super::model::Process;
 use super::state::InstanceState;
 
-/// How many elements a step enters before it lets others have their turn.
+/// How many elements a step enters, and timers and subscriptions it opens, before it lets others have their turn.
 pub const STEP_BOUND: u32 = 1_000;
 
 /// What the expressions of a step may cost together, in the evaluator's steps: some tens of milliseconds at the worst. An
@@ -34,7 +34,7 @@ pub const BUDGET: usize = 200_000;
 /// How many elements an instance enters without coming to rest before it counts as running in circles.
 pub const REST_BOUND: u32 = 100_000;
 
-/// How many tokens an instance may hold at a time. A fork beyond that is an incident, and the cycle of a non-interrupting
+/// How many tokens, timers and subscriptions an instance may hold at a time. A fork beyond that is an incident, and the cycle of a non-interrupting
 /// timer skips its turn.
 pub const MAX_TOKENS: usize = 10_000;
 

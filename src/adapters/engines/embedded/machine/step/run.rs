@@ -17,8 +17,10 @@ pub(super) struct Run<'a> {
     pub(super) now: Timestamp,
     pub(super) changes: Vec<Change>,
     pub(super) queue: VecDeque<Work>,
-    /// Elements entered in this step.
+    /// Elements entered and timers and subscriptions opened in this step.
     pub(super) entered: u32,
+    /// Timers and subscriptions that are open.
+    pub(super) open: usize,
     /// What the expressions of this step may still cost.
     pub(super) budget: Budget,
 }
@@ -41,7 +43,9 @@ impl<'a> Run<'a> {
                 queue.push_back(Work::Enter { element, scope: pending.scope, via });
             }
         }
-        Self { process, state, now, changes: Vec::with_capacity(4), queue, entered: 0, budget: Budget::new(BUDGET) }
+        let open = state.active.values().map(|active| active.waits.len()).sum();
+        let (changes, budget) = (Vec::with_capacity(4), Budget::new(BUDGET));
+        Self { process, state, now, changes, queue, entered: 0, open, budget }
     }
 
     /// Works until every token waits or the bound of a step is reached.

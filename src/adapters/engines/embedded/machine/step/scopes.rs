@@ -52,6 +52,7 @@ impl Run<'_> {
         for key in gone {
             if let Some(active) = self.state.active.remove(key) {
                 self.state.size = self.state.size.saturating_sub(size_of(&active.variables));
+                self.open = self.open.saturating_sub(active.waits.len());
                 self.tell_cancelled(*key, active);
             }
         }

@@ -102,6 +102,8 @@ impl<'a> Run<'a> {
             if let Some(active) = self.state.active.get_mut(&owner) {
                 active.waits.push(Wait { key, element: element.to_owned(), event });
                 self.changes.push(change);
+                self.open = self.open.saturating_add(1);
+                self.entered = self.entered.saturating_add(1);
             }
         }
     }
@@ -110,6 +112,7 @@ impl<'a> Run<'a> {
     pub(super) fn close_waits(&mut self, owner: u64) {
         let Some(active) = self.state.active.get_mut(&owner) else { return };
         for wait in std::mem::take(&mut active.waits) {
+            self.open = self.open.saturating_sub(1);
             self.changes.push(match wait.event {
                 WaitEvent::Timer(_) => Change::TimerCancelled { key: wait.key },
                 WaitEvent::Message(_) | WaitEvent::Signal => Change::SubscriptionClosed { key: wait.key },
@@ -176,7 +179,10 @@ impl<'a> Run<'a> {
                 }
             }
             (WaitEvent::Message(_) | WaitEvent::Signal, _) if stays => {}
-            _ => active.waits.retain(|wait| wait.key != served.key),
+            _ => {
+                active.waits.retain(|wait| wait.key != served.key);
+                self.open = self.open.saturating_sub(1);
+            }
         }
     }
 

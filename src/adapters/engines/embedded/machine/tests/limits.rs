@@ -69,6 +69,38 @@ fn a_fork_in_circles_does_not_fill_the_memory() {
 }
 
 #[test]
+fn what_tokens_wait_for_counts_too() {
+    let event = |i| {
+        let timer = "<:timerEventDefinition><:timeDuration>PT1H</:timeDuration></:timerEventDefinition>";
+        format!("<:boundaryEvent id=\"b{i}\" attachedToRef=\"t\">{timer}</:boundaryEvent>\n")
+    };
+    let events: Vec<_> = (0..200).map(event).collect();
+    let body = "<:startEvent id=\"start\"/><:task id=\"u\"/><:userTask id=\"t\"/>\n@start -> u\n@u -> u\n@u -> t\n";
+    let mut play = Play::of(&format!("{body}{}", events.concat()));
+    let mut changes = play.start(none());
+    let (mut most, mut steps) = (changes.len(), 0);
+    while changes.last() == Some(&Change::Continue) {
+        changes = play.step(Command::Continue).unwrap();
+        (most, steps) = (most.max(changes.len()), steps + 1);
+        assert!(steps < 100);
+    }
+    let open: usize = play.state.active.values().map(|active| active.waits.len()).sum();
+    assert!(most < 1_500 && open < 11_000, "{most} changes in one step, {open} timers");
+    assert!(play.state.active.values().any(|active| active.incident.is_some()));
+}
+
+#[test]
+fn an_event_based_gateway_waits_for_a_bounded_number_of_events() {
+    let tasks: Vec<_> =
+        (0..251).map(|i| format!("<:receiveTask id=\"t{i}\" messageRef=\"msg\"/>\n@g -> t{i}\n")).collect();
+    let errors = super::errors(&format!(
+        "<:startEvent id=\"start\"/><:eventBasedGateway id=\"g\"/>\n@start -> g\n{}",
+        tasks.concat()
+    ));
+    assert_eq!(errors.len(), 1, "{errors:?}");
+}
+
+#[test]
 fn variables_of_a_caller_that_are_too_large_are_refused() {
     let large = "x".repeat(MAX_VARIABLES);
     let mut play = Play::of("<:startEvent id=\"start\"/><job id=\"t\"/>\n@start -> t");

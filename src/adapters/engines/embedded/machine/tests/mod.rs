@@ -6,7 +6,7 @@ mod hostile;
 mod limits;
 mod mappings;
 mod order;
-mod properties;
+pub(in crate::adapters::engines::embedded) mod properties;
 mod refused;
 mod scopes;
 mod starts;

@@ -8,7 +8,7 @@ use super::{at, map, process};
 
 /// A block of a structured model.
 #[derive(Clone, Debug)]
-enum Block {
+pub(in crate::adapters::engines::embedded) enum Block {
     Job,
     UserTask,
     Timer,
@@ -24,7 +24,7 @@ enum Block {
     Halted(Box<Block>, bool),
 }
 
-fn blocks() -> impl Strategy<Value = Block> {
+pub(in crate::adapters::engines::embedded) fn blocks() -> impl Strategy<Value = Block> {
     let leaf = prop_oneof![
         3 => Just(Block::Job),
         1 => Just(Block::UserTask),
@@ -149,14 +149,23 @@ impl Writer {
     }
 }
 
+/// A file with the process `p`, which is a block.
+pub(in crate::adapters::engines::embedded) fn file_of(block: &Block) -> String {
+    super::file(&body(block))
+}
+
 fn written(block: &Block) -> Process {
+    process(&body(block))
+}
+
+fn body(block: &Block) -> String {
     let mut writer = Writer::default();
     let start = writer.element("<:startEvent id=\"ID\"/>");
     let (first, last) = writer.block(block);
     writer.flow(&start, &first, "");
     let end = writer.element("<:endEvent id=\"ID\"/>");
     writer.flow(&last, &end, "");
-    process(&writer.xml)
+    writer.xml
 }
 
 /// All that could be told to an instance now.

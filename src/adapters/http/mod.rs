@@ -46,7 +46,11 @@ mod workflows;
 mod workspaces;
 mod yaml;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use poem::{Endpoint, Response, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::OpenApi;
@@ -126,7 +130,7 @@ pub fn routes(
 ) -> impl Endpoint<Output = Response> + use<> {
     let app_of = || Arc::clone(&app);
     let apis: Apis = (
-        OperationsApi { app: app_of(), document: Arc::new(Document::generate()) },
+        OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi,
         ServiceTokensApi { app: app_of() },
         WorkspacesApi { app: app_of() },

@@ -1,6 +1,6 @@
 //! Tag `operations`: health, the document, its page, and the pages about codes. Open to everybody.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use poem_openapi::OpenApi;
 
@@ -27,7 +27,8 @@ const PAGES_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame
 /// Tag `operations`.
 pub(super) struct OperationsApi {
     pub(super) app: Arc<App>,
-    pub(super) document: Arc<Document>,
+    /// Made when somebody first asks for it: the start need not wait for it.
+    pub(super) document: OnceLock<Document>,
 }
 
 response! {
@@ -40,6 +41,12 @@ response! {
 
 impl Health {
     const OK: Self = Self { status: "ok" };
+}
+
+impl OperationsApi {
+    fn document(&self) -> &Document {
+        self.document.get_or_init(Document::generate)
+    }
 }
 
 #[OpenApi(tag = "Tag::Operations")]
@@ -64,13 +71,13 @@ impl OperationsApi {
     /// This document as JSON
     #[oai(path = "/openapi.json", method = "get", operation_id = "openapi_json")]
     async fn openapi_json(&self) -> Result<Text<JsonText>, Problem> {
-        Ok(Text::new("application/json", self.document.json()))
+        Ok(Text::new("application/json", self.document().json()))
     }
 
     /// This document as YAML
     #[oai(path = "/openapi.yaml", method = "get", operation_id = "openapi_yaml")]
     async fn openapi_yaml(&self) -> Result<Text<YamlText>, Problem> {
-        Ok(Text::new("application/yaml", self.document.yaml()))
+        Ok(Text::new("application/yaml", self.document().yaml()))
     }
 
     /// This document as a page
@@ -78,7 +85,7 @@ impl OperationsApi {
     /// Swagger UI, which can also send requests.
     #[oai(path = "/docs", method = "get", operation_id = "docs")]
     async fn docs(&self) -> Result<Text<HtmlText>, Problem> {
-        Ok(Text::new("text/html; charset=utf-8", self.document.html()).under(DOCS_POLICY))
+        Ok(Text::new("text/html; charset=utf-8", self.document().html()).under(DOCS_POLICY))
     }
 
     /// What a problem's code means

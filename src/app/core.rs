@@ -7,12 +7,11 @@ use super::{
     commands::{Commands, Unit},
     engines::Engines,
     error::AppError,
-    recorder::{Recorded, Recorder},
+    recorder::{Cause, Recorded, Recorder},
 };
 use crate::{
     domain::{
         engine::EngineName,
-        execution::Starter,
         identity::Identity,
         scope::Scope,
         workspace::{WorkspaceAccess, WorkspaceId},
@@ -67,10 +66,10 @@ impl Core {
         unit: &mut Unit,
         engine: &EngineName,
         command: EngineCommand,
-        starter: Starter,
+        cause: impl Into<Cause>,
     ) -> Result<Performed, AppError> {
         let changes = self.engines.apply(unit, engine, command).await?;
-        let recorded = Recorder::new(&self.commands, unit, engine, starter).record(&changes).await?;
+        let recorded = Recorder::new(&self.commands, unit, engine, cause.into()).record(&changes).await?;
         Ok(Performed { changes, recorded })
     }
 
@@ -80,16 +79,16 @@ impl Core {
     /// The engine's and the store's answers.
     pub async fn command(
         &self,
-        who: &Identity,
+        cause: impl Into<Cause>,
         engine: EngineName,
         command: EngineCommand,
     ) -> Result<Performed, AppError> {
-        let (core, starter) = (self.clone(), Starter::from(who));
+        let (core, cause) = (self.clone(), cause.into());
         self.commands
             .run(move |unit| {
                 let (core, engine) = (core.clone(), engine.clone());
-                let (command, starter) = (command.clone(), starter.clone());
-                Box::pin(async move { core.perform(unit, &engine, command, starter).await })
+                let (command, cause) = (command.clone(), cause.clone());
+                Box::pin(async move { core.perform(unit, &engine, command, cause).await })
             })
             .await
     }

@@ -10,6 +10,7 @@ use super::{
     commands::{Answer, Once, Unit},
     core::Core,
     error::{AppError, ConflictError, Noun},
+    recorder::Cause,
     workflows::seen,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
         json::JsonObject,
         page::{Page, PageRequest},
         scope::Scope,
-        text::Key,
+        text::{Key, Remark},
     },
     ports::{
         engine::{EngineError, Start},
@@ -165,14 +166,15 @@ impl Executions {
         Ok(view.executions().list(filter, page).await?)
     }
 
-    /// Ends one from outside.
+    /// Ends one from outside; the reason goes into its last event.
     ///
     /// # Errors
     /// [`ConflictError::ExecutionEnded`].
-    pub async fn cancel(&self, who: &Identity, id: ExecutionId) -> Result<Execution, AppError> {
+    pub async fn cancel(&self, who: &Identity, id: ExecutionId, reason: Option<Remark>) -> Result<Execution, AppError> {
         let execution = self.seen(who, Scope::WorkflowsExecute, id).await?;
         let instance = execution.instance.ok_or(ConflictError::ExecutionEnded)?;
-        match self.core.command(who, execution.engine, EngineCommand::Cancel { instance }).await {
+        let cause = Cause { by: Starter::from(who), reason };
+        match self.core.command(cause, execution.engine, EngineCommand::Cancel { instance }).await {
             Err(AppError::Engine(EngineError::InstanceEnded)) => Err(ConflictError::ExecutionEnded.into()),
             Err(error) => Err(error),
             Ok(_) => self.seen(who, Scope::WorkflowsExecute, id).await,

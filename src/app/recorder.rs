@@ -17,6 +17,7 @@ use crate::{
         ids::{EventId, ExecutionId, WorkflowId},
         json::JsonObject,
         text::Key,
+        text::Remark,
     },
     ports::{
         engine::EngineError,
@@ -32,6 +33,27 @@ pub struct Recorded {
     pub started: Vec<Execution>,
 }
 
+/// Who is behind a command, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Who.
+    pub by: Starter,
+    /// Why, as they said: it goes into the event of a cancellation.
+    pub reason: Option<Remark>,
+}
+
+impl From<Starter> for Cause {
+    fn from(by: Starter) -> Self {
+        Self { by, reason: None }
+    }
+}
+
+impl From<&Identity> for Cause {
+    fn from(who: &Identity) -> Self {
+        Starter::from(who).into()
+    }
+}
+
 /// Who a start is put down to.
 impl From<&Identity> for Starter {
     fn from(who: &Identity) -> Self {
@@ -44,19 +66,19 @@ pub(super) struct Recorder<'a> {
     commands: &'a Commands,
     unit: &'a mut Unit,
     engine: &'a EngineName,
-    starter: Starter,
+    cause: Cause,
     touched: HashMap<NativeId, Execution>,
     events: Vec<NewEvent>,
     recorded: Recorded,
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(commands: &'a Commands, unit: &'a mut Unit, engine: &'a EngineName, starter: Starter) -> Self {
+    pub(super) fn new(commands: &'a Commands, unit: &'a mut Unit, engine: &'a EngineName, cause: Cause) -> Self {
         Self {
             commands,
             unit,
             engine,
-            starter,
+            cause,
             touched: HashMap::new(),
             events: Vec::new(),
             recorded: Recorded::default(),
@@ -92,7 +114,7 @@ impl<'a> Recorder<'a> {
             workflow.ok_or_else(|| EngineError::UnknownDefinition { key: started.process_key.as_str().to_owned() })?;
         let started_by = match &started.timer {
             Some(element) => Starter { subject: format!("timer:{element}"), kind: IdentityKind::System },
-            None => self.starter.clone(),
+            None => self.cause.by.clone(),
         };
         let now = self.unit.now;
         let execution = Execution {
@@ -256,7 +278,12 @@ impl<'a> Recorder<'a> {
                 put("message", error.message.as_str().into());
                 return Some(EventType::ExecutionFailed);
             }
-            InstanceChange::Cancelled => return Some(EventType::ExecutionCancelled),
+            InstanceChange::Cancelled => {
+                if let Some(reason) = &self.cause.reason {
+                    put("reason", reason.as_str().into());
+                }
+                return Some(EventType::ExecutionCancelled);
+            }
             InstanceChange::Continues => {
                 wake.timers = true;
                 return None;

@@ -99,10 +99,26 @@ async fn into_file(
 /// What a file is called until its token is stored.
 const DRAFT: &str = ".first-token.";
 
-/// Gives the file its name, and says where it is.
+/// Gives the file its name, and says where it is. One that has the name already is another store's only credential: it is
+/// put aside.
 fn hand_over(draft: &Path, folder: &Path) -> Result<(), FirstTokenError> {
     let path = folder.join("first-token");
-    fs::rename(draft, &path).map_err(|source| FirstTokenError::File { path: path.clone(), source })?;
+    let failed = |source| FirstTokenError::File { path: path.clone(), source };
+    let mut count = 1_u32;
+    // A link never replaces what is there, whoever comes at the same moment.
+    loop {
+        let aside = folder.join(format!("first-token.{count}"));
+        match fs::hard_link(&path, &aside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => count += 1,
+            linked => {
+                linked.map_err(failed)?;
+                tracing::warn!(path = %aside.display(), "the first token of another database was here; it is now in this file");
+                break;
+            }
+        }
+    }
+    fs::rename(draft, &path).map_err(failed)?;
     tracing::info!(path = %path.display(), "made the first service token; its secret is in this file");
     Ok(())
 }
@@ -184,6 +200,19 @@ mod tests {
         let mode = fs::symlink_metadata(folder.path().join("first-token")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_to_string(elsewhere).unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn the_token_of_another_store_is_put_aside_not_destroyed() {
+        let folder = tempfile::tempdir().unwrap();
+        for seed in [1, 2, 3] {
+            let token = first(&plain(seed), &SystemClock).unwrap();
+            into_file(&MemoryRepository::default(), &plain(seed), &token, folder.path()).await.unwrap();
+        }
+        let kept = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(shown(folder.path()), plain(3).expose());
+        assert_eq!(kept("first-token.1").trim_end(), plain(1).expose());
+        assert_eq!(kept("first-token.2").trim_end(), plain(2).expose());
     }
 
     #[tokio::test]

@@ -104,6 +104,10 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let store = Store::open(&config).await?;
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    // Before the first token is made: a start that fails here leaves nothing behind.
+    let address = config.server.bind;
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
     if config.auth.mode.is_none() && config.auth.bootstrap_service_token.is_none() {
         first_token::mint(&*repository, &*clock, &*rng, &folder(&config)).await?;
     }
@@ -124,9 +128,6 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
     });
-    let address = config.server.bind;
-    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
-    let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
     let told = async {

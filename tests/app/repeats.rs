@@ -58,7 +58,7 @@ async fn a_repeated_start_gives_its_execution_when_the_workflow_is_gone() {
     let workflow = world.deploy(&who, "demo", &one_job("order")).await.processes[0].workflow;
     let start = |key| world.app().executions.start(&who, workflow, nothing(), None, Some(repeatable(&who, key)));
     let first = start("1").await.unwrap().value.id;
-    world.app().executions.cancel(&who, first).await.unwrap();
+    world.app().executions.cancel(&who, first, None).await.unwrap();
     world.app().workflows.delete(&who, workflow, None).await.unwrap();
     let heir = world.deploy(&who, "demo", &one_job("order")).await.processes[0].workflow;
     let again = start("1").await.unwrap();

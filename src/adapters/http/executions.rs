@@ -223,10 +223,7 @@ impl ExecutionsApi {
         id: Path<ExecutionId>,
         body: Body<Cancellation>,
     ) -> Result<Ok200<ExecutionBody>, Problem> {
-        let execution = self.app.executions.cancel(&who.0, id.0).await?;
-        if let Some(reason) = body.value.reason {
-            tracing::info!(execution.id = %execution.id, reason = reason.as_str(), "an execution was cancelled");
-        }
+        let execution = self.app.executions.cancel(&who.0, id.0, body.value.reason).await?;
         Ok(Ok200::new(execution.into()))
     }
 }

@@ -89,7 +89,13 @@ impl Unit<'_> {
             variables,
             expires_at,
         })
-        .await
+        .await?;
+        // A subscription that another unit has just opened has looked for messages before this one was there: looking
+        // once more here, after the message is written, leaves no gap between the two.
+        match self.only_one(&elements).await? {
+            Some(_opened) => Err(RepositoryError::Serialization.into()),
+            None => Ok(()),
+        }
     }
 
     async fn buffer(&mut self, message: BufferedMessage) -> Result<(), EngineError> {

@@ -141,7 +141,7 @@ impl Authenticator {
         let scheme = self.schemes.iter().find(|scheme| scheme.validator.recognizes(token));
         let scheme = scheme.ok_or(AuthError::InvalidToken)?;
         let validated = scheme.validator.validate(token).await?;
-        let identity = Arc::new(scheme.extractor.identify(&validated).await?);
+        let identity = scheme.extractor.identify(&validated).await?;
         let forwardable = validated.forwardable().then(|| token.clone());
         Ok(Caller { identity, forwardable })
     }

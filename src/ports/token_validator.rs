@@ -1,6 +1,6 @@
 //! Who vouches for a bearer token, and whom it names.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -43,23 +43,23 @@ fn join(scopes: &Scopes) -> String {
 /// What a validator found in a token that it vouches for. Only validators make one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidatedToken {
-    identity: Identity,
+    identity: Arc<Identity>,
     forwardable: bool,
 }
 
 impl ValidatedToken {
     /// One of our own credentials (service, bootstrap and session tokens): it never leaves the gate.
-    pub const fn own(identity: Identity) -> Self {
-        Self { identity, forwardable: false }
+    pub fn own(identity: impl Into<Arc<Identity>>) -> Self {
+        Self { identity: identity.into(), forwardable: false }
     }
 
     /// A token that an external issuer made: pass-through may send it on to engines.
-    pub const fn external(identity: Identity) -> Self {
-        Self { identity, forwardable: true }
+    pub fn external(identity: impl Into<Arc<Identity>>) -> Self {
+        Self { identity: identity.into(), forwardable: true }
     }
 
     /// Whom the token names, as the validator read it.
-    pub const fn identity(&self) -> &Identity {
+    pub const fn identity(&self) -> &Arc<Identity> {
         &self.identity
     }
 
@@ -92,5 +92,5 @@ pub trait TokenValidator: fmt::Debug + Send + Sync {
 #[async_trait]
 pub trait IdentityExtractor: fmt::Debug + Send + Sync {
     /// Who is calling.
-    async fn identify(&self, token: &ValidatedToken) -> Result<Identity, AuthError>;
+    async fn identify(&self, token: &ValidatedToken) -> Result<Arc<Identity>, AuthError>;
 }

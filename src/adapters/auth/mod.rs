@@ -3,6 +3,8 @@
 pub mod bootstrap;
 pub mod service_tokens;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -16,7 +18,7 @@ pub struct AsValidated;
 
 #[async_trait]
 impl IdentityExtractor for AsValidated {
-    async fn identify(&self, token: &ValidatedToken) -> Result<Identity, AuthError> {
-        Ok(token.identity().clone())
+    async fn identify(&self, token: &ValidatedToken) -> Result<Arc<Identity>, AuthError> {
+        Ok(Arc::clone(token.identity()))
     }
 }

@@ -40,6 +40,8 @@ pub struct ServiceTokenValidator {
 #[derive(Debug, Clone)]
 struct Found {
     token: Arc<ServiceToken>,
+    /// Whom the token names, made once: what a look into the cache gives costs nothing but a count.
+    identity: Arc<Identity>,
     at: Instant,
     generation: u64,
 }
@@ -50,21 +52,29 @@ impl ServiceTokenValidator {
         Self { repository, clock, signals, found: Cache::new(CACHED) }
     }
 
-    async fn find(&self, hash: HashedToken) -> Result<Arc<ServiceToken>, AuthError> {
+    async fn find(&self, hash: HashedToken) -> Result<Found, AuthError> {
         // Both read before the store: a change in between makes the entry stale at once, and a slow answer is old already.
         let (generation, at) = (self.signals.token_generation(), Instant::now());
         if let Some(found) = self.found.get(&hash)
             && found.generation == generation
             && found.at.elapsed() < BELIEVED_FOR
         {
-            return Ok(found.token);
+            return Ok(found);
         }
         let found = async { self.repository.view().await?.tokens().find_by_hash(&hash).await };
         let token = found.await.map_err(|error| unavailable(&error))?;
         let token = Arc::new(token.ok_or(AuthError::InvalidToken)?);
-        self.found.insert(hash, Found { token: Arc::clone(&token), at, generation });
-        Ok(token)
+        let found = Found { identity: Arc::new(named_by(&token, &hash)), token, at, generation };
+        self.found.insert(hash, found.clone());
+        Ok(found)
     }
+}
+
+/// Whom a token names to who shows this secret of it: an older secret ends before the token.
+fn named_by(token: &ServiceToken, secret: &HashedToken) -> Identity {
+    let older = token.previous.filter(|previous| previous.hash == *secret).map(|previous| previous.ends_at);
+    let who = Identity::service(token.id.as_str(), token.scopes.clone(), token.workspaces.clone());
+    Identity { issued_at: Some(token.issued_at), expires_at: older.or(token.expires_at), ..who }
 }
 
 fn unavailable(error: &RepositoryError) -> AuthError {
@@ -84,13 +94,10 @@ impl TokenValidator for ServiceTokenValidator {
         }
         let hash = HashedToken::of(token.expose());
         let found = self.find(hash).await?;
-        match found.judge(&hash, self.clock.now()) {
+        match found.token.judge(&hash, self.clock.now()) {
             SecretVerdict::Expired => Err(AuthError::TokenExpired),
             SecretVerdict::Revoked => Err(AuthError::TokenRevoked),
-            SecretVerdict::Good(expires_at) => {
-                let who = Identity::service(found.id.as_str(), found.scopes.clone(), found.workspaces.clone());
-                Ok(ValidatedToken::own(Identity { issued_at: Some(found.issued_at), expires_at, ..who }))
-            }
+            SecretVerdict::Good(_) => Ok(ValidatedToken::own(found.identity)),
         }
     }
 }

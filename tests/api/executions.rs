@@ -134,6 +134,7 @@ async fn a_cancelled_execution_leaves_no_work() {
     late.complete_problem();
     let told = world.events_with(&workflow, "execution.cancelled").await;
     assert_eq!(types(&told)[1..], ["execution.started", "job.created", "job.cancelled", "execution.cancelled"]);
+    assert_eq!(told[4]["data"]["reason"], "changed my mind");
     world.post(&path, json!({})).await.problem(409, "execution.ended");
     let unknown = "/api/executions/00000000-0000-7000-8000-000000000000";
     world.get(unknown).await.problem(404, "execution.not_found");

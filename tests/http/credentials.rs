@@ -2,7 +2,7 @@
 
 use tidegate::{adapters::http::Settings, app::authenticate::Mode, wiring::Parts};
 
-use crate::support::gateway::{Answer, BOOTSTRAP, TestGateway};
+use crate::support::gateway::{Answer, BOOTSTRAP, Client, TestGateway};
 
 async fn whoami(gateway: &TestGateway, headers: &[(&str, &str)]) -> Answer {
     let mut request = gateway.anonymous().request("GET", "/api/whoami");
@@ -10,6 +10,10 @@ async fn whoami(gateway: &TestGateway, headers: &[(&str, &str)]) -> Answer {
         request = request.header(*name, *value);
     }
     Answer::of(request.send().await.unwrap()).await
+}
+
+async fn accepting(client: &Client, path: &str, accept: &str) -> Answer {
+    Answer::of(client.request("GET", path).header("accept", accept).send().await.unwrap()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,16 +56,20 @@ async fn a_token_in_the_query_is_for_streams_only() {
     let client = gateway.anonymous();
     assert_eq!(client.get(&format!("/api/whoami?token={BOOTSTRAP}")).await.refused(401), "auth.missing_token");
     let events = "/api/workflows/01890a5d-ac96-774b-bcce-b302099a8057/events";
+    let stream = async |client: &Client, path: &str| accepting(client, path, "text/event-stream").await;
     for name in ["token", "access_token"] {
         let path = format!("{events}?{name}={BOOTSTRAP}");
-        assert_eq!(client.get(&path).await.refused(404), "workflow.not_found");
-        assert_eq!(gateway.bootstrap().get(&path).await.refused(401), "auth.invalid_token", "two credentials");
+        assert_eq!(stream(&client, &path).await.refused(404), "workflow.not_found");
+        assert_eq!(stream(&gateway.bootstrap(), &path).await.refused(401), "auth.invalid_token", "two credentials");
+        assert_eq!(client.get(&path).await.refused(401), "auth.missing_token", "a history is no stream");
+        let history = accepting(&client, &path, "text/event-stream;q=0, application/json").await;
+        assert_eq!(history.refused(401), "auth.missing_token", "nor is what does not want one");
     }
     let both = format!("{events}?token={BOOTSTRAP}&access_token={BOOTSTRAP}");
-    assert_eq!(client.get(&both).await.refused(401), "auth.invalid_token");
+    assert_eq!(stream(&client, &both).await.refused(401), "auth.invalid_token");
     let parts = Parts { mode: Mode::Required, ..Parts::in_memory().unwrap().with_bootstrap_token(BOOTSTRAP) };
     let strict = TestGateway::of(parts, Settings { query_tokens: false, ..Settings::default() }).await;
-    let answer = strict.anonymous().get(&format!("{events}?token={BOOTSTRAP}")).await;
+    let answer = stream(&strict.anonymous(), &format!("{events}?token={BOOTSTRAP}")).await;
     assert_eq!(answer.refused(401), "auth.missing_token");
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use poem::{
     FromRequest, Request, RequestBody, Result,
-    http::{HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -212,9 +212,24 @@ impl<'a> FromRequest<'a> for Patience {
 pub(super) struct Accept(String);
 
 impl Accept {
-    /// Whether this media type is named.
-    pub(super) fn names(&self, media_type: &str) -> bool {
-        self.0.split(',').any(|range| range.split(';').next().unwrap_or_default().trim() == media_type)
+    /// What the headers say.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+        Self(values.collect::<Vec<_>>().join(",").to_ascii_lowercase())
+    }
+
+    /// Whether this media type is named, and rather wanted than JSON.
+    pub(super) fn prefers(&self, media_type: &str) -> bool {
+        let wanted = self.quality(media_type).unwrap_or(0.0);
+        wanted > 0.0 && wanted >= self.quality("application/json").unwrap_or(0.0)
+    }
+
+    /// How much a media type is wanted that is named (RFC 9110 section 12.4.2); what cannot be read counts in full.
+    fn quality(&self, media_type: &str) -> Option<f32> {
+        let mut ranges = self.0.split(',').map(|range| range.split(';').map(str::trim));
+        let mut parameters = ranges.find_map(|mut range| (range.next() == Some(media_type)).then_some(range))?;
+        let quality = parameters.find_map(|parameter| parameter.strip_prefix("q="));
+        Some(quality.and_then(|quality| quality.parse().ok()).unwrap_or(1.0))
     }
 }
 
@@ -233,7 +248,6 @@ impl<'a> ApiExtractor<'a> for Accept {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        let values = request.headers().get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
-        Ok(Self(values.collect::<Vec<_>>().join(",").to_ascii_lowercase()))
+        Ok(Self::of(request.headers()))
     }
 }

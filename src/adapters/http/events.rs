@@ -168,7 +168,7 @@ impl EventsApi {
         #[oai(name = "Accept")]
         accept: Accept,
     ) -> Result<Told, Problem> {
-        if accept.names("text/event-stream") {
+        if accept.prefers("text/event-stream") {
             let from = last_event_id.0.or(after.0).map_or(Position::Now, |Sequence(number)| Position::After(number));
             let tail = self.app.events.follow(&who.0, id.0, execution_id.0, from).await?;
             let stream = event_stream::body(Arc::clone(&self.app), tail, who.0, follower, id.0, self.stopping.clone());

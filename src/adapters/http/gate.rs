@@ -15,7 +15,9 @@ use super::{
     Settings,
     body::drain,
     call::{Call, Deadline},
-    codes, credentials,
+    codes,
+    conditions::Accept,
+    credentials,
     headers::{self, Cors, REQUEST_ID},
     matcher::{Match, Matcher, Parameters},
     operations::{Access, OPERATIONS, Operation, Verb},
@@ -229,7 +231,8 @@ impl Gate {
     /// What the caller shows: in the headers, and for streams in the query.
     fn credential(&self, request: &Request, operation: &Operation, pairs: Option<&[(String, String)]>) -> Credential {
         let credential = credentials::of_headers(request.headers());
-        if !operation.query_token || !self.settings.query_tokens {
+        let stream = || Accept::of(request.headers()).prefers("text/event-stream");
+        if !operation.query_token || !self.settings.query_tokens || !stream() {
             return credential;
         }
         let tokens = pairs.unwrap_or_default().iter().filter(|(name, _)| is_token_name(name));

@@ -99,7 +99,7 @@ impl OperationsApi {
     ) -> Result<Text<PageOrJson>, Problem> {
         let found = codes::find(&code.0.0);
         let found = found.ok_or_else(|| Problem::new(codes::REQUEST_NOT_FOUND, "there is no such code"))?;
-        if accept.names("text/html") {
+        if accept.prefers("text/html") {
             return Ok(Text::new("text/html; charset=utf-8", pages::html(found)).under(PAGES_POLICY));
         }
         Ok(Text::new("application/json", pages::json(found)))

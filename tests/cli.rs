@@ -58,7 +58,7 @@ fn problem(status: u16, code: &str) -> String {
 
 #[test]
 fn scripts_can_tell_by_the_exit_code_what_happened() {
-    for (status, expected) in [(400, 1), (401, 4), (403, 4), (404, 5), (409, 6), (412, 6), (422, 1), (500, 1), (503, 3)]
+    for (status, expected) in [(400, 2), (401, 4), (403, 4), (404, 5), (409, 6), (412, 6), (422, 2), (500, 1), (503, 3)]
     {
         let gate = ScriptedGate::start([problem(status, "some.code")]);
         let ran = call(&gate, &["whoami"]);

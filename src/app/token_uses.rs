@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::{
@@ -35,12 +35,24 @@ impl TokenUses {
         if who.kind != IdentityKind::Service || who.issuer.is_some() {
             return;
         }
-        let Some(id) = who.token_id.as_deref().and_then(|id| ServiceTokenId::parse(id).ok()) else { return };
-        self.add(TokenUse { id, count: 1, last: self.clock.now() });
+        let (Some(id), last) = (who.token_id.as_deref(), self.clock.now()) else { return };
+        let mut gathered = self.gathered();
+        // Every request comes here: the name is copied for the first one of a batch alone.
+        if let Some(known) = gathered.get_mut(id) {
+            known.count = known.count.saturating_add(1);
+            known.last = known.last.max(last);
+        } else if let Ok(id) = ServiceTokenId::parse(id) {
+            gathered.insert(id.clone(), TokenUse { id, count: 1, last });
+        }
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, HashMap<ServiceTokenId, TokenUse>> {
+        // A panic elsewhere leaves the map whole: every change of it is one call.
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, used: TokenUse) {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gathered = self.gathered();
         gathered
             .entry(used.id.clone())
             .and_modify(|known| {
@@ -55,7 +67,7 @@ impl TokenUses {
     /// # Errors
     /// The store's; the uses are kept for the next time.
     pub async fn write(&self) -> Result<(), RepositoryError> {
-        let gathered = std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner));
+        let gathered = std::mem::take(&mut *self.gathered());
         if gathered.is_empty() {
             return Ok(());
         }

@@ -53,6 +53,13 @@ impl ServiceTokenId {
     }
 }
 
+/// So that maps are asked by text: it hashes and sorts as its text does.
+impl std::borrow::Borrow<str> for ServiceTokenId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ServiceTokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -110,6 +110,7 @@ impl CliError {
             Self::Unreachable { .. } => exit::UNAVAILABLE,
             Self::NotFound(_) => exit::NOT_FOUND,
             Self::Refused(refusal) => match refusal.status {
+                400 | 413 | 415 | 422 => exit::USAGE,
                 401 | 403 => exit::DENIED,
                 404 => exit::NOT_FOUND,
                 409 | 412 => exit::CONFLICT,
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn scripts_can_tell_errors_apart() {
         let codes = [400, 401, 403, 404, 409, 412, 422, 429, 500, 503].map(|status| refused(status, "{}").exit_code());
-        assert_eq!(codes, [1, 4, 4, 5, 6, 6, 1, 1, 1, 3]);
+        assert_eq!(codes, [2, 4, 4, 5, 6, 6, 2, 1, 1, 3]);
         assert_eq!(CliError::Usage(String::new()).exit_code(), 2);
         assert_eq!(CliError::Output(io::ErrorKind::BrokenPipe.into()).exit_code(), 0);
     }

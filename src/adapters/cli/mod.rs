@@ -73,7 +73,7 @@ struct Options {
     /// How long a call may take, in seconds, besides a wait that is asked for
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     timeout: u64,
-    /// Print the API's JSON
+    /// Print JSON: what the API answers, and of lists all items, as one array
     #[arg(long, global = true)]
     json: bool,
 }

@@ -199,7 +199,7 @@ fn what_cannot_be_deployed_is_told_with_its_line() {
     let xml = format!("<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\">\n{process}</definitions>");
     fs::write(&broken, xml).unwrap();
     let refused = gate.run(&["workflow", "deploy", broken.to_str().unwrap()]);
-    assert_eq!(refused.code, 1);
+    assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("[deployment.rejected]"), "{}", refused.stderr);
     assert!(refused.stderr.contains("broken.bpmn:3"), "{}", refused.stderr);
     assert_eq!(gate.run(&["workflow", "deploy", "no-such.bpmn"]).code, 2);

@@ -119,6 +119,8 @@ async fn only_json_is_read() {
         let answer = client.send("POST", WORKSPACES, &[("content-type", kind)].into(), body).await;
         assert_eq!(answer.refused(415), "request.unsupported_media_type", "{kind}");
     }
+    let coded = [("content-type", "application/json"), ("content-encoding", "gzip")].into();
+    assert_eq!(client.send("POST", WORKSPACES, &coded, body).await.refused(415), "request.unsupported_media_type");
     let none = client.send("POST", WORKSPACES, &[].into(), body).await;
     assert_eq!(none.status.as_u16(), 201, "{none:?}");
     let charset = [("content-type", "Application/JSON; charset=utf-8")].into();

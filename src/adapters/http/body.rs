@@ -114,13 +114,18 @@ async fn text(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Prob
 
 /// `application/json`, perhaps with parameters (a charset other than UTF-8 shows when the text is read), or no type at all.
 fn check_type(request: &Request) -> Result<(), Problem> {
+    let refused = |detail| Err(Problem::new(codes::REQUEST_UNSUPPORTED_MEDIA_TYPE, detail));
+    let mut codings = request.headers().get_all(header::CONTENT_ENCODING).into_iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return refused("the body must come without a content coding");
+    }
     let mut types = request.headers().get_all(header::CONTENT_TYPE).into_iter();
     let Some(first) = types.next() else { return Ok(()) };
     let media_type = first.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if media_type.eq_ignore_ascii_case("application/json") && types.next().is_none() {
         return Ok(());
     }
-    Err(Problem::new(codes::REQUEST_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json"))
+    refused("the body must be application/json")
 }
 
 async fn read_bounded(call: &Call, request: &Request, body: RawBody) -> Result<Vec<u8>, Problem> {

@@ -4,7 +4,9 @@
 use std::io::ErrorKind;
 
 use serde_json::{Map, Number, Value};
-use struson::reader::{JsonReader, JsonReaderPosition, JsonStreamReader, ReaderError, ReaderSettings, ValueType};
+use struson::reader::{
+    JsonReader, JsonReaderPosition, JsonStreamReader, ReaderError, ReaderSettings, SyntaxErrorKind, ValueType,
+};
 
 use super::fields::{FieldProblems, Pointer};
 
@@ -124,7 +126,7 @@ impl From<ReaderError> for Unreadable {
             None => "an unknown place".to_owned(),
         };
         Self(match &error {
-            ReaderError::SyntaxError(error) => format!("not JSON: {} at {}", error.kind, place(&error.location)),
+            ReaderError::SyntaxError(error) => format!("not JSON: {} at {}", words(error.kind), place(&error.location)),
             ReaderError::MaxNestingDepthExceeded { location, .. } => {
                 format!("nested deeper than {MOST_DEPTH} at {}", place(location))
             }
@@ -134,6 +136,19 @@ impl From<ReaderError> for Unreadable {
             other => format!("not JSON: {other}"),
         })
     }
+}
+
+/// The reader's name of a mistake, `IncompleteDocument` say, in words.
+fn words(kind: SyntaxErrorKind) -> String {
+    let name = format!("{kind:?}");
+    let letters = name.chars().enumerate();
+    letters.fold(String::with_capacity(name.len() + 4), |mut words, (index, letter)| {
+        if index > 0 && letter.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+        words
+    })
 }
 
 #[cfg(test)]
@@ -168,6 +183,12 @@ mod tests {
         {
             assert!(value(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_mistake_is_named_in_words() {
+        let said = Unreadable("not JSON: incomplete document at line 1, column 2".to_owned());
+        assert_eq!(value("{"), Err(said));
     }
 
     #[test]

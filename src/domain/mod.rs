@@ -10,6 +10,7 @@ pub mod execution;
 pub mod idempotency;
 pub mod identity;
 pub mod ids;
+pub mod issuer;
 pub mod json;
 pub mod page;
 pub mod revocation;

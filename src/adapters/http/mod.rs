@@ -27,6 +27,7 @@ mod ijson;
 mod jobs;
 mod json;
 mod matcher;
+mod members;
 mod messages;
 mod operations;
 mod operations_api;
@@ -66,6 +67,7 @@ use self::{
     identity::IdentityApi,
     jobs::JobsApi,
     matcher::Matcher,
+    members::MembersApi,
     messages::MessagesApi,
     operations::{OPERATIONS, Operation},
     operations_api::OperationsApi,
@@ -111,6 +113,7 @@ type Apis = (
     IdentityApi,
     ServiceTokensApi,
     WorkspacesApi,
+    MembersApi,
     WorkflowsApi,
     ExecutionsApi,
     EventsApi,
@@ -134,6 +137,7 @@ pub fn routes(
         IdentityApi,
         ServiceTokensApi { app: app_of() },
         WorkspacesApi { app: app_of() },
+        MembersApi { app: app_of() },
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
         EventsApi { app: app_of(), stopping: stopping.clone() },

@@ -1,0 +1,153 @@
+//! People: whom the tokens of issuers name. They become users at first sight as their issuer's policy has it, and their
+//! memberships say what they may do where the token names no workspace (authentication.md section 3).
+
+mod directory;
+mod first_sight;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use moka::sync::Cache;
+
+pub use self::directory::Person;
+use self::{directory::Directory, first_sight::Sight};
+use super::{commands::Commands, revocation_log::RevocationLog};
+use crate::{
+    domain::{
+        identity::{CredentialKind, Identity, IdentityKind},
+        issuer::{IssuerPolicy, Provision},
+        rights::Rights,
+        user::UserId,
+    },
+    ports::token_validator::{AuthError, IdentityExtractor, ValidatedToken},
+};
+
+/// How many callers are remembered as they were named last, and how long after their last request.
+const NAMED: u64 = 20_000;
+const NAMED_FOR: Duration = Duration::from_mins(2);
+
+/// Knows the people of the configured issuers.
+#[derive(Debug)]
+pub struct People {
+    policies: BTreeMap<String, IssuerPolicy>,
+    directory: Directory,
+    /// By the address of the validated identity: whoever validates tokens gives the same one as long as a token is
+    /// remembered, and an entry keeps it alive, so that no other one can come to lie there.
+    named: Cache<usize, Named>,
+}
+
+/// A caller as they were named: what a look into the cache gives costs nothing but a count.
+#[derive(Debug, Clone)]
+struct Named {
+    validated: Arc<Identity>,
+    identity: Arc<Identity>,
+    /// Whose present memberships it was made of.
+    person: Option<Arc<Person>>,
+}
+
+impl People {
+    /// The people of these issuers.
+    pub fn new(policies: impl IntoIterator<Item = IssuerPolicy>, commands: Commands, log: Arc<RevocationLog>) -> Self {
+        Self {
+            policies: policies.into_iter().map(|policy| (policy.name.as_str().to_owned(), policy)).collect(),
+            directory: Directory::new(commands, log),
+            named: Cache::builder().max_capacity(NAMED).time_to_idle(NAMED_FOR).build(),
+        }
+    }
+
+    /// The same people, of whom nobody becomes a user by being looked at: they are judged as if they had.
+    #[must_use]
+    pub fn looking_only(mut self) -> Self {
+        self.directory = self.directory.looking_only();
+        self
+    }
+
+    /// What the tokens of an issuer can come to.
+    pub fn policy(&self, issuer: &str) -> Option<&IssuerPolicy> {
+        self.policies.get(issuer)
+    }
+
+    /// The names of the configured issuers.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.policies.keys().map(String::as_str)
+    }
+
+    /// What a credential of the gate's own may do that belongs to a person: no more than they may now, nor than their
+    /// issuer's `max_scopes`. The person comes along, so that the answer can be remembered while they [hold](Self::holds).
+    ///
+    /// # Errors
+    /// [`AuthError::InvalidIssuer`] where their issuer is not configured any more, [`AuthError::NotProvisioned`] where they
+    /// would not be let in, [`AuthError::Unavailable`].
+    pub async fn cut_to_owner(&self, own: &Rights, owner: &UserId) -> Result<(Rights, Arc<Person>), AuthError> {
+        let policy = self.policy(owner.issuer().as_str()).ok_or(AuthError::InvalidIssuer)?;
+        let person = self.directory.person(owner, None).await?;
+        admitted(policy, &person)?;
+        Ok((own.cut_to_owner(&person.roles, &policy.default_workspaces, &policy.max_scopes), person))
+    }
+
+    /// Whether what was read of a person still counts.
+    pub fn holds(&self, person: &Person) -> bool {
+        self.directory.holds(person)
+    }
+
+    /// Names a caller of an issuer's.
+    async fn name(&self, validated: &Arc<Identity>) -> Result<Named, AuthError> {
+        let issuer = validated.issuer.as_deref().and_then(|name| self.policy(name));
+        let policy = issuer.ok_or(AuthError::InvalidIssuer)?;
+        let (identity, person) = if validated.kind == IdentityKind::User {
+            let person = self.meet(validated, policy).await?;
+            (named_person(validated, policy, &person), Some(person))
+        } else {
+            // Services belong to nobody and are members of nothing.
+            let rights = validated.rights.with_memberships(&BTreeMap::new(), &policy.default_workspaces);
+            (Identity { rights, ..Identity::clone(validated) }, None)
+        };
+        Ok(Named { validated: Arc::clone(validated), identity: Arc::new(identity), person })
+    }
+
+    async fn meet(&self, who: &Identity, policy: &IssuerPolicy) -> Result<Arc<Person>, AuthError> {
+        let id = who.user().ok_or(AuthError::InvalidToken)?;
+        let person = self.directory.person(&id, Some(Sight { who, provision: policy.provision })).await?;
+        admitted(policy, &person)?;
+        Ok(self.directory.keep_profile(person, who).await)
+    }
+}
+
+/// Where nobody becomes a user by showing up, only who is known already or a member comes in.
+fn admitted(policy: &IssuerPolicy, person: &Person) -> Result<(), AuthError> {
+    if policy.provision == Provision::None && person.user.is_none() && person.roles.is_empty() {
+        return Err(AuthError::NotProvisioned);
+    }
+    Ok(())
+}
+
+fn named_person(validated: &Identity, policy: &IssuerPolicy, person: &Person) -> Identity {
+    let known = person.user.as_ref();
+    Identity {
+        rights: validated.rights.with_memberships(&person.roles, &policy.default_workspaces),
+        username: validated.username.clone().or_else(|| known.and_then(|user| user.username.clone())),
+        email: validated.email.clone().or_else(|| known.and_then(|user| user.email.clone())),
+        ..validated.clone()
+    }
+}
+
+#[async_trait]
+impl IdentityExtractor for People {
+    async fn identify(&self, token: &ValidatedToken) -> Result<Arc<Identity>, AuthError> {
+        let validated = token.identity();
+        if validated.credential != CredentialKind::External {
+            return Ok(Arc::clone(validated));
+        }
+        let address = Arc::as_ptr(validated).addr();
+        if let Some(named) = self.named.get(&address)
+            && Arc::ptr_eq(&named.validated, validated)
+            && named.person.as_ref().is_none_or(|person| self.holds(person))
+        {
+            return Ok(named.identity);
+        }
+        let named = self.name(validated).await?;
+        let identity = Arc::clone(&named.identity);
+        self.named.insert(address, named);
+        Ok(identity)
+    }
+}

@@ -1,0 +1,185 @@
+//! What the gate knows of people, remembered until the revocation log tells of a change, or cannot be read.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use moka::{Entry, future::Cache, ops::compute::Op};
+
+use super::first_sight::{self, Sight};
+use crate::{
+    app::{
+        commands::Commands,
+        error::AppError,
+        revocation_log::RevocationLog,
+        standing::{Epoch, Standing},
+    },
+    domain::{
+        identity::Identity,
+        user::{Role, User, UserId},
+        workspace::WorkspaceId,
+    },
+    ports::{repository::RepositoryError, token_validator::AuthError},
+};
+
+/// How many people are remembered, and how long after they were last asked for.
+const REMEMBERED: u64 = 50_000;
+const REMEMBERED_FOR: Duration = Duration::from_mins(10);
+/// How often somebody is read again whose memberships change meanwhile.
+const LOOKS: u32 = 4;
+
+/// A person, as the gate knew them at a moment.
+#[derive(Debug)]
+pub struct Person {
+    /// Who.
+    pub id: UserId,
+    /// What they are called, if the gate has seen them.
+    pub user: Option<User>,
+    /// What they are, and where.
+    pub roles: BTreeMap<WorkspaceId, Role>,
+    /// When that was read.
+    pub(super) read_at: Epoch,
+    /// Of when the token is that they were last named after; `None`: before this replica remembered them.
+    pub(super) named_as_of: Option<Timestamp>,
+}
+
+/// Knows people.
+#[derive(Debug)]
+pub(super) struct Directory {
+    commands: Commands,
+    log: Arc<RevocationLog>,
+    people: Cache<UserId, Arc<Person>>,
+    looking_only: bool,
+}
+
+impl Directory {
+    pub(super) fn new(commands: Commands, log: Arc<RevocationLog>) -> Self {
+        let people = Cache::builder().max_capacity(REMEMBERED).time_to_idle(REMEMBERED_FOR).build();
+        Self { commands, log, people, looking_only: false }
+    }
+
+    pub(super) fn looking_only(mut self) -> Self {
+        self.looking_only = true;
+        self
+    }
+
+    /// Whether what was read of a person still counts.
+    pub(super) fn holds(&self, person: &Person) -> bool {
+        self.standing().user_holds(&person.id, person.read_at) && self.standing().is_fresh()
+    }
+
+    fn standing(&self) -> &Standing {
+        &self.commands.signals().standing
+    }
+
+    /// Somebody as they are known now. Who is seen for the first time becomes a user if the sight says so. Any number that
+    /// ask at once for one person wait for one answer.
+    pub(super) async fn person(&self, id: &UserId, sight: Option<Sight<'_>>) -> Result<Arc<Person>, AuthError> {
+        let makes_user = sight.is_some_and(|sight| sight.makes_user());
+        let usable = |person: &Person| self.holds(person) && (person.user.is_some() || !makes_user);
+        if let Some(known) = self.people.get(id).await
+            && usable(&known)
+        {
+            return Ok(known);
+        }
+        if let Err(error) = self.log.read_first().await {
+            return Err(unavailable(id, &error.into()));
+        }
+        if !self.standing().is_fresh() {
+            return Err(AuthError::Unavailable);
+        }
+        for _ in 0..LOOKS {
+            let person = self.people.try_get_with_by_ref(id, self.look(id, sight)).await;
+            let person = person.map_err(|error| AuthError::clone(&error))?;
+            if usable(&person) {
+                return Ok(person);
+            }
+            self.forget(id, &person).await;
+        }
+        // Others change them faster than they are read: what was read last is as good as any.
+        self.look(id, sight).await
+    }
+
+    /// Forgets what is remembered, unless it is something newer already.
+    async fn forget(&self, id: &UserId, person: &Arc<Person>) {
+        let if_same = |entry: Option<Entry<UserId, Arc<Person>>>| {
+            let same = entry.is_some_and(|entry| Arc::ptr_eq(entry.value(), person));
+            std::future::ready(if same { Op::Remove } else { Op::Nop })
+        };
+        self.people.entry_by_ref(id).and_compute_with(if_same).await;
+    }
+
+    async fn look(&self, id: &UserId, sight: Option<Sight<'_>>) -> Result<Arc<Person>, AuthError> {
+        let mut person = self.read(id).await?;
+        if person.user.is_none()
+            && let Some(sight) = sight.filter(Sight::makes_user)
+        {
+            if self.looking_only {
+                first_sight::suppose(&mut person, sight, self.commands.now());
+            } else {
+                // Who is banned does not become a user on the way out.
+                self.standing().judge(sight.who)?;
+                let made = first_sight::make(&self.commands, id, sight).await;
+                made.map_err(|error| unavailable(id, &error))?;
+                person = self.read(id).await?;
+            }
+        }
+        Ok(Arc::new(person))
+    }
+
+    async fn read(&self, id: &UserId) -> Result<Person, AuthError> {
+        // Taken before the store is read: a change in between makes what was read stale at once.
+        let read_at = self.standing().epoch();
+        let read = async {
+            let mut view = self.commands.view().await?;
+            Ok((view.users().find(id).await?, view.memberships().of_user(id).await?))
+        };
+        let (user, memberships) = read.await.map_err(|error: RepositoryError| unavailable(id, &error.into()))?;
+        let roles = memberships.into_iter().map(|membership| (membership.workspace, membership.role)).collect();
+        Ok(Person { id: id.clone(), user, roles, read_at, named_as_of: None })
+    }
+
+    /// Writes down what a token newly says of its person's name and address: once, not at each request. Of two tokens that
+    /// differ the younger one counts.
+    pub(super) async fn keep_profile(&self, person: Arc<Person>, who: &Identity) -> Arc<Person> {
+        let Some(user) = person.user.as_ref().filter(|_| !self.looking_only) else { return person };
+        let younger = person.named_as_of.is_none_or(|last| who.issued_at.is_some_and(|at| at > last));
+        let Some(renamed) = renamed(user, who).filter(|_| younger) else { return person };
+        if let Err(error) = write(&self.commands, renamed.clone()).await {
+            tracing::warn!(issuer = %person.id.issuer(), error = %error, "what a person is called could not be written");
+            return person;
+        }
+        let person = Arc::new(Person {
+            id: person.id.clone(),
+            user: Some(renamed),
+            roles: person.roles.clone(),
+            read_at: person.read_at,
+            named_as_of: who.issued_at,
+        });
+        self.people.insert(person.id.clone(), Arc::clone(&person)).await;
+        person
+    }
+}
+
+/// What a user is called by a token that says something new.
+fn renamed(user: &User, who: &Identity) -> Option<User> {
+    let renamed = User {
+        username: who.username.clone().or_else(|| user.username.clone()),
+        email: who.email.clone().or_else(|| user.email.clone()),
+        ..user.clone()
+    };
+    (renamed != *user).then_some(renamed)
+}
+
+async fn write(commands: &Commands, user: User) -> Result<(), AppError> {
+    commands
+        .run(move |unit| {
+            let user = user.clone();
+            Box::pin(async move { Ok(unit.uow().users().update(&user).await?) })
+        })
+        .await
+}
+
+fn unavailable(id: &UserId, error: &AppError) -> AuthError {
+    tracing::warn!(issuer = %id.issuer(), error = %error, "a person could not be looked up");
+    AuthError::Unavailable
+}

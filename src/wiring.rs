@@ -30,6 +30,7 @@ use crate::{
         context,
         core::Core,
         engines::Engines,
+        revocation_log::RevocationLog,
         signals::{POLL, Signals},
         token_uses::TokenUses,
     },
@@ -143,14 +144,24 @@ impl Gate {
         let core = Core { commands, engines };
 
         let uses = Arc::new(TokenUses::new(Arc::clone(&repository), Arc::clone(&clock)));
-        let tokens = Arc::new(ServiceTokenValidator::new(Arc::clone(&repository), Arc::clone(&clock), signals));
+        let log = Arc::new(RevocationLog::new(Arc::clone(&repository), Arc::clone(&signals)));
+        let tokens = ServiceTokenValidator::new(Arc::clone(&repository), Arc::clone(&clock), Arc::clone(&signals));
+        let tokens = Arc::new(tokens);
         let configured = bootstrap.is_some();
         let validator = with_bootstrap(bootstrap, clock, tokens);
         let schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
-        let authenticator =
-            Authenticator::new(mode, schemes, anonymous, configured, Arc::clone(&repository), Arc::clone(&uses));
+        let authenticator = Authenticator::new(
+            mode,
+            schemes,
+            anonymous,
+            configured,
+            Arc::clone(&repository),
+            Arc::clone(&uses),
+            Arc::clone(&log),
+            signals,
+        );
 
-        let background = Background::new(core.clone(), publisher, Arc::clone(&feed), history_ttl, stop.clone());
+        let background = Background::new(core.clone(), publisher, Arc::clone(&feed), log, history_ttl, stop.clone());
         let app = Arc::new(App::new(repository, core, authenticator, feed, max_token_life));
         Self { app, background, uses, tasks, stop }
     }

@@ -20,9 +20,10 @@ pub(super) fn refused(who: &Identity, error: AuthError) -> AppError {
 
 /// A workspace that the request names does not exist: only who has all workspaces learns that.
 pub(super) fn no_such_workspace(who: &Identity) -> AppError {
-    match who.workspaces {
-        WorkspaceAccess::All => AppError::NotFound(Noun::Workspace),
-        WorkspaceAccess::Only(_) => refused(who, AuthError::WorkspaceForbidden),
+    if who.rights.reaches_all() {
+        AppError::NotFound(Noun::Workspace)
+    } else {
+        refused(who, AuthError::WorkspaceForbidden)
     }
 }
 

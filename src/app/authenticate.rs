@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::token_uses::TokenUses;
+use super::{revocation_log::RevocationLog, signals::Signals, token_uses::TokenUses};
 use crate::{
     domain::{
         bearer::BearerToken,
@@ -19,7 +19,7 @@ use crate::{
     },
     ports::{
         repository::Repository,
-        token_validator::{AuthError, IdentityExtractor, TokenValidator},
+        token_validator::{AuthError, IdentityExtractor, Rejection, TokenValidator},
     },
 };
 
@@ -81,6 +81,8 @@ pub struct Authenticator {
     anonymous: AnonymousAccess,
     repository: Arc<dyn Repository>,
     uses: Arc<TokenUses>,
+    log: Arc<RevocationLog>,
+    signals: Arc<Signals>,
     /// Whether any credential is configured or was ever stored; once true it stays so.
     credentials: AtomicBool,
 }
@@ -104,8 +106,10 @@ impl Authenticator {
         configured: bool,
         repository: Arc<dyn Repository>,
         uses: Arc<TokenUses>,
+        log: Arc<RevocationLog>,
+        signals: Arc<Signals>,
     ) -> Self {
-        Self { mode, schemes, anonymous, repository, uses, credentials: AtomicBool::new(configured) }
+        Self { mode, schemes, anonymous, repository, uses, log, signals, credentials: AtomicBool::new(configured) }
     }
 
     /// The mode.
@@ -133,17 +137,32 @@ impl Authenticator {
             _ if self.mode == Mode::Disabled => Ok(anonymous(everywhere(all_scopes()))),
             Credential::Missing => self.without_token().await,
             Credential::Malformed => Err(AuthError::InvalidToken),
-            Credential::Bearer(token) => self.judge(token).await,
+            Credential::Bearer(token) => self.judge(token).await.map_err(|rejection| rejection.error),
         }
     }
 
-    async fn judge(&self, token: &BearerToken) -> Result<Caller, AuthError> {
+    async fn judge(&self, token: &BearerToken) -> Result<Caller, Rejection> {
         let scheme = self.schemes.iter().find(|scheme| scheme.validator.recognizes(token));
         let scheme = scheme.ok_or(AuthError::InvalidToken)?;
         let validated = scheme.validator.validate(token).await?;
         let identity = scheme.extractor.identify(&validated).await?;
+        self.still_stands(&identity).await?;
         let forwardable = validated.forwardable().then(|| token.clone());
         Ok(Caller { identity, forwardable })
+    }
+
+    /// What was revoked since the token was verified, by whichever validator.
+    async fn still_stands(&self, who: &Identity) -> Result<(), Rejection> {
+        if let Err(error) = self.log.read_first().await {
+            tracing::warn!(error = %error, "the revocation log cannot be read");
+        }
+        self.signals.standing.judge(who).map_err(|error| match error {
+            AuthError::TokenRevoked => {
+                let name = who.token_id.as_ref().unwrap_or(&who.subject);
+                error.of(who.issuer.as_deref(), name)
+            }
+            error => error.into(),
+        })
     }
 
     async fn without_token(&self) -> Result<Caller, AuthError> {

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{context, core::Core, error::AppError, signals::POLL};
+use super::{context, core::Core, error::AppError, revocation_log::RevocationLog, signals::POLL};
 use crate::{
     domain::{engine::EngineName, execution::Starter, idempotency, identity::Identity},
     ports::{
@@ -61,6 +61,7 @@ pub struct Background {
     core: Core,
     publisher: Arc<dyn Publisher>,
     feed: Arc<dyn EventFeed>,
+    log: Arc<RevocationLog>,
     history_ttl: SignedDuration,
     stop: CancellationToken,
 }
@@ -71,16 +72,18 @@ impl Background {
         core: Core,
         publisher: Arc<dyn Publisher>,
         feed: Arc<dyn EventFeed>,
+        log: Arc<RevocationLog>,
         history_ttl: SignedDuration,
         stop: CancellationToken,
     ) -> Self {
-        Self { core, publisher, feed, history_ttl, stop }
+        Self { core, publisher, feed, log, history_ttl, stop }
     }
 
     /// Begins all of it. The tasks end when the stop is called; the tracker of the [`Core`]'s commands owns them.
     pub fn start(&self) {
         self.spawn(|work| async move { work.relay().await });
         self.spawn(|work| async move { work.watch_heads().await });
+        self.spawn(|work| async move { work.watch_revocations().await });
         self.spawn(|work| async move { work.fire_timers().await });
         self.spawn(|work| async move { work.sweep().await });
     }
@@ -139,6 +142,17 @@ impl Background {
                     }
                 }
             }
+        }
+    }
+
+    /// Learns what other replicas have revoked and changed.
+    async fn watch_revocations(self) {
+        loop {
+            if let Err(error) = self.log.read().await {
+                tracing::warn!(error = %error, "the revocation log cannot be read; trying again");
+            }
+            self.core.commands.signals().standing.forget(self.core.commands.now());
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -213,6 +227,7 @@ impl Background {
             let swept = self.core.commands.run(move |unit| {
                 let core = core.clone();
                 Box::pin(async move {
+                    let now = unit.now;
                     let before = unit.now.saturating_sub(ttl).unwrap_or(jiff::Timestamp::MIN);
                     let keys_before = unit.now.saturating_sub(idempotency::KEPT_FOR).unwrap_or(jiff::Timestamp::MIN);
                     let mut most = unit.uow().idempotency().sweep(keys_before, SWEEP_BATCH).await?;
@@ -220,6 +235,7 @@ impl Background {
                         let local = core.engines.local(name)?;
                         most = most.max(local.sweep(unit.uow(), before, SWEEP_BATCH).await?);
                     }
+                    most = most.max(unit.uow().revocations().sweep(now, SWEEP_BATCH).await?);
                     most = most.max(unit.uow().executions().sweep(before, SWEEP_BATCH).await?);
                     Ok(most.max(unit.uow().events().sweep(before, SWEEP_BATCH).await?))
                 })

@@ -14,7 +14,10 @@ use super::{
     signals::{Listener, Signals, Wake},
 };
 use crate::{
-    domain::idempotency::{Idempotency, IdempotencyRecord},
+    domain::{
+        idempotency::{Idempotency, IdempotencyRecord},
+        revocation::Notice,
+    },
     ports::{
         clock::Clock,
         repository::{Repository, RepositoryError, UnitOfWork},
@@ -39,6 +42,16 @@ impl Unit {
     /// The repositories.
     pub fn uow(&mut self) -> &mut dyn UnitOfWork {
         &mut *self.uow
+    }
+
+    /// Tells the revocation log something; on this replica it counts as soon as the unit has committed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn tell(&mut self, notice: Notice) -> Result<(), RepositoryError> {
+        self.uow.revocations().tell(&notice).await?;
+        self.wake.notices.push(notice);
+        Ok(())
     }
 }
 

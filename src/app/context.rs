@@ -1,6 +1,6 @@
 //! Who is calling, for as long as a request lasts: a task-local that the HTTP layer opens in one place.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, net::IpAddr, sync::Arc};
 
 use tokio::task::{JoinHandle, futures::TaskLocalFuture};
 use tokio_util::task::TaskTracker;
@@ -16,6 +16,8 @@ pub struct AuthContext {
     pub forwardable: Option<BearerToken>,
     /// The request's id, made or taken over at the edge.
     pub request_id: Arc<str>,
+    /// The address that the request came from, behind the proxies that are trusted.
+    pub address: Option<IpAddr>,
     /// The W3C `traceparent` to send on.
     pub traceparent: Option<Arc<str>>,
 }

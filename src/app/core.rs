@@ -50,7 +50,7 @@ impl Core {
         named: Option<&WorkspaceId>,
     ) -> Result<WorkspaceAccess, AppError> {
         let within = access::within(who, scope, named)?;
-        if let (Some(workspace), WorkspaceAccess::All) = (named, &who.workspaces) {
+        if let Some(workspace) = named.filter(|_| who.rights.reaches_all()) {
             let found = self.commands.view().await?.workspaces().find(workspace).await?;
             found.ok_or_else(|| access::no_such_workspace(who))?;
         }

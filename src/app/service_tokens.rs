@@ -14,6 +14,7 @@ use crate::{
         idempotency::Idempotency,
         identity::{Identity, IdentityKind},
         page::{Page, PageRequest},
+        revocation::Notice,
         scope::{Scope, Scopes},
         service_token::{
             DEFAULT_OVERLAP, PlainToken, Rotation, RotationError, ServiceToken, ServiceTokenId, TokenStatus,
@@ -93,7 +94,8 @@ impl ServiceTokens {
             expires_at: self.end(who, new.expires_in, now)?,
             rotated_at: None,
             revoked: None,
-            created_by: who.subject.clone(),
+            created_by: who.into(),
+            owner: who.user(),
             last_used_at: None,
             use_count: 0,
         };
@@ -106,7 +108,6 @@ impl ServiceTokens {
                     return Err(ConflictError::TokenIdentifierTaken.into());
                 }
                 unit.uow().tokens().insert(&token).await?;
-                unit.wake.tokens = true;
                 let subject = token.id.to_string();
                 Ok((token, subject))
             })
@@ -189,7 +190,7 @@ impl ServiceTokens {
                 holds_scopes(&who, &token.scopes.union(&rotation.add_scopes).copied().collect())?;
                 token.rotate(rotation, unit.now).map_err(refusal)?;
                 unit.uow().tokens().update(&token).await?;
-                unit.wake.tokens = true;
+                unit.tell(Notice::ServiceToken(id.clone())).await?;
                 Ok((token, id.to_string()))
             })
         });
@@ -236,7 +237,6 @@ impl ServiceTokens {
                     for id in ids {
                         revoke(unit, &id, reason.clone()).await?;
                     }
-                    unit.wake.tokens = true;
                     Ok(())
                 })
             })
@@ -248,6 +248,7 @@ async fn revoke(unit: &mut Unit, id: &ServiceTokenId, reason: Option<Remark>) ->
     if let Some(mut token) = unit.uow().tokens().lock(id).await? {
         token.revoke(reason, unit.now);
         unit.uow().tokens().update(&token).await?;
+        unit.tell(Notice::ServiceToken(id.clone())).await?;
     }
     Ok(())
 }
@@ -280,7 +281,7 @@ async fn with_minted(
     let mut page = longest_page();
     loop {
         let found = unit.uow().tokens().list(&within, &page).await?;
-        all.extend(found.items.into_iter().map(|token| (token.id, token.created_by)));
+        all.extend(found.items.into_iter().map(|token| (token.id, token.created_by.subject)));
         match found.next {
             Some(next) => page.after = Some(next),
             None => break,
@@ -302,7 +303,7 @@ fn seen(who: &Identity, scope: Scope, found: Option<ServiceToken>) -> Result<Ser
 }
 
 fn holds_scopes(who: &Identity, scopes: &Scopes) -> Result<(), AppError> {
-    let missing: Scopes = scopes.difference(&who.scopes).copied().collect();
+    let missing: Scopes = scopes.difference(who.rights.ceiling().scopes()).copied().collect();
     if missing.is_empty() { Ok(()) } else { Err(access::refused(who, AuthError::MissingScope(missing))) }
 }
 

@@ -1,17 +1,17 @@
 //! Who is woken when something has committed on this replica. What another replica commits is found by polling.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::sync::watch;
+
+use super::standing::Standing;
+use crate::domain::revocation::Notice;
 
 /// How long a sleeper waits at most before it looks again by itself: what it waits for may have happened on another replica.
 pub const POLL: Duration = Duration::from_millis(500);
 
 /// What a unit of work did that somebody may be waiting for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "a set of independent facts")]
 pub struct Wake {
     /// Events wait for their numbers.
@@ -24,8 +24,8 @@ pub struct Wake {
     pub ended: bool,
     /// Something is due, or will be earlier than was known.
     pub timers: bool,
-    /// Service tokens changed.
-    pub tokens: bool,
+    /// What was told to the revocation log: it counts on this replica before the answer goes out.
+    pub notices: Vec<Notice>,
 }
 
 /// A bell: whoever subscribed before it rang wakes.
@@ -77,7 +77,8 @@ pub struct Signals {
     pub ended: Bell,
     /// See [`Wake::timers`].
     pub timers: Bell,
-    tokens: AtomicU64,
+    /// What stands against credentials now.
+    pub standing: Standing,
 }
 
 impl Signals {
@@ -94,13 +95,6 @@ impl Signals {
                 bell.ring();
             }
         }
-        if wake.tokens {
-            self.tokens.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    /// Counts the changes of service tokens on this replica: what was cached under an older count no longer holds.
-    pub fn token_generation(&self) -> u64 {
-        self.tokens.load(Ordering::SeqCst)
+        self.standing.apply(wake.notices);
     }
 }

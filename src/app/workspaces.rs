@@ -13,7 +13,7 @@ use crate::{
         page::{Page, PageRequest},
         scope::Scope,
         text::Name,
-        workspace::{Workspace, WorkspaceAccess, WorkspaceId},
+        workspace::{Workspace, WorkspaceId},
     },
     ports::token_validator::AuthError,
 };
@@ -83,7 +83,6 @@ impl Workspaces {
     /// # Errors
     /// The store's.
     pub async fn list(&self, who: &Identity, page: &PageRequest) -> Result<Page<Workspace>, AppError> {
-        let within: &WorkspaceAccess = &who.workspaces;
-        Ok(self.core.commands.view().await?.workspaces().list(within, page).await?)
+        Ok(self.core.commands.view().await?.workspaces().list(&who.rights.reach(), page).await?)
     }
 }

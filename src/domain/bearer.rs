@@ -1,22 +1,31 @@
 //! The credential as it came.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 /// A bearer token (RFC 6750), unjudged. `Debug` hides it, and its memory is wiped when it goes.
 #[derive(Clone)]
-pub struct BearerToken(SecretString);
+pub struct BearerToken {
+    text: SecretString,
+    digest: OnceLock<[u8; 32]>,
+}
 
 impl BearerToken {
     /// Wraps the text that followed `Bearer `.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(SecretString::from(text.into()))
+        Self { text: SecretString::from(text.into()), digest: OnceLock::new() }
     }
 
     /// The token itself: for judging it and for passing it on, never for a log or an error.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.text.expose_secret()
+    }
+
+    /// Its SHA-256: what stores and caches know it by. Computed once.
+    pub fn digest(&self) -> &[u8; 32] {
+        self.digest.get_or_init(|| Sha256::digest(self.expose().as_bytes()).into())
     }
 }
 

@@ -1,11 +1,15 @@
 //! Who is calling, and what they may do: rights per workspace, `rights(w) = ceiling ∩ grant(w)`
 //! (authentication.md section 3).
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
     json::JsonObject,
-    scope::{Scope, Scopes},
+    rights::Rights,
+    scope::{Scope, Scopes, all_scopes},
+    user::UserId,
     workspace::{WorkspaceAccess, WorkspaceId},
 };
 
@@ -45,6 +49,38 @@ impl IdentityKind {
     }
 }
 
+/// How a caller showed who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// Not at all.
+    None,
+    /// By the bootstrap token.
+    Bootstrap,
+    /// By a service token.
+    ServiceToken,
+    /// By a widget's session, which the gate made for whom the identity names (authentication.md section 8).
+    Session,
+    /// By a token of an issuer's.
+    External,
+}
+
+/// Who made something: kind, issuer and subject, since a user may be called like a service token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maker {
+    /// What sort of caller.
+    pub kind: IdentityKind,
+    /// The configured name of the issuer that vouched for them.
+    pub issuer: Option<String>,
+    /// The subject: what answers tell.
+    pub subject: String,
+}
+
+impl From<&Identity> for Maker {
+    fn from(who: &Identity) -> Self {
+        Self { kind: who.kind, issuer: who.issuer.clone(), subject: who.subject.clone() }
+    }
+}
+
 /// Who is calling.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
@@ -54,12 +90,14 @@ pub struct Identity {
     pub kind: IdentityKind,
     /// The configured name of the issuer that vouches for them; `None` for our own credentials.
     pub issuer: Option<String>,
-    /// The ceiling: nothing outside it is ever allowed.
-    pub scopes: Scopes,
-    /// The workspaces that the ceiling applies to.
-    pub workspaces: WorkspaceAccess,
+    /// How they showed it.
+    pub credential: CredentialKind,
+    /// What they may do, and where.
+    pub rights: Rights,
     /// What names the token: a service token's identifier, a JWT's `jti`.
     pub token_id: Option<String>,
+    /// The session at the issuer that the token belongs to (`sid`).
+    pub session_id: Option<String>,
     /// When the credential was made.
     pub issued_at: Option<Timestamp>,
     /// When the credential ends.
@@ -71,48 +109,54 @@ pub struct Identity {
     /// Who acts for the subject (RFC 8693 `act.sub`).
     pub actor: Option<String>,
     /// The claims as the validator left them.
-    pub claims: JsonObject,
+    pub claims: Arc<JsonObject>,
 }
 
 impl Identity {
-    fn reserved(subject: &str, kind: IdentityKind, scopes: Scopes, workspaces: WorkspaceAccess) -> Self {
+    /// A caller of whom nothing more is known.
+    pub fn new(subject: impl Into<String>, kind: IdentityKind, credential: CredentialKind, rights: Rights) -> Self {
         Self {
-            subject: subject.to_owned(),
+            subject: subject.into(),
             kind,
             issuer: None,
-            scopes,
-            workspaces,
+            credential,
+            rights,
             token_id: None,
+            session_id: None,
             issued_at: None,
             expires_at: None,
             username: None,
             email: None,
             actor: None,
-            claims: JsonObject::new(),
+            claims: Arc::default(),
         }
     }
 
     /// A service, as its token describes it.
     pub fn service(subject: &str, scopes: Scopes, workspaces: WorkspaceAccess) -> Self {
+        let rights = Rights::stated(scopes, workspaces);
         Self {
             token_id: Some(subject.to_owned()),
-            ..Self::reserved(subject, IdentityKind::Service, scopes, workspaces)
+            ..Self::new(subject, IdentityKind::Service, CredentialKind::ServiceToken, rights)
         }
     }
 
     /// Whoever holds the bootstrap token.
     pub fn bootstrap(scopes: Scopes, expires_at: Option<Timestamp>) -> Self {
-        Self { expires_at, ..Self::reserved("bootstrap", IdentityKind::Bootstrap, scopes, WorkspaceAccess::All) }
+        let rights = Rights::stated(scopes, WorkspaceAccess::All);
+        Self { expires_at, ..Self::new("bootstrap", IdentityKind::Bootstrap, CredentialKind::Bootstrap, rights) }
     }
 
     /// Nobody in particular.
     pub fn anonymous(scopes: Scopes, workspaces: WorkspaceAccess) -> Self {
-        Self::reserved("anonymous", IdentityKind::Anonymous, scopes, workspaces)
+        let rights = Rights::stated(scopes, workspaces);
+        Self::new("anonymous", IdentityKind::Anonymous, CredentialKind::None, rights)
     }
 
     /// The gate itself, with the subject that says which part of it.
     pub fn system(subject: &str) -> Self {
-        Self::reserved(subject, IdentityKind::System, super::scope::all_scopes(), WorkspaceAccess::All)
+        let rights = Rights::stated(all_scopes(), WorkspaceAccess::All);
+        Self::new(subject, IdentityKind::System, CredentialKind::None, rights)
     }
 
     /// Whether the caller has shown who they are.
@@ -120,24 +164,38 @@ impl Identity {
         self.kind != IdentityKind::Anonymous
     }
 
-    /// Whether the caller has this right somewhere: what the operation table asks before anything else is read.
+    /// The person that the caller is, by a token of their own: not by a widget's session.
+    pub fn user(&self) -> Option<UserId> {
+        if self.kind != IdentityKind::User || self.credential != CredentialKind::External {
+            return None;
+        }
+        let issuer = super::user::IssuerName::parse(self.issuer.as_deref()?).ok()?;
+        UserId::new(issuer, self.subject.clone()).ok()
+    }
+
+    /// Whether the ceiling lets this through: what the operation table asks before anything else is read.
+    pub fn is_allowed(&self, scope: Scope) -> bool {
+        self.rights.allows(scope)
+    }
+
+    /// Whether the caller has this right somewhere.
     pub fn may_somewhere(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
+        self.rights.may_somewhere(scope)
     }
 
     /// Whether the caller has this right in this workspace.
     pub fn may(&self, scope: Scope, workspace: &WorkspaceId) -> bool {
-        self.scopes.contains(&scope) && self.workspaces.contains(workspace)
+        self.rights.may(scope, workspace)
     }
 
     /// Whether the caller may know that the workspace exists.
     pub fn reaches(&self, workspace: &WorkspaceId) -> bool {
-        self.workspaces.contains(workspace)
+        self.rights.reaches(workspace)
     }
 
     /// The workspaces in which the caller has this right.
     pub fn where_may(&self, scope: Scope) -> WorkspaceAccess {
-        if self.scopes.contains(&scope) { self.workspaces.clone() } else { WorkspaceAccess::none() }
+        self.rights.where_may(scope)
     }
 
     /// What keys idempotency, limits and audits: kind, issuer and subject, length-prefixed so that no part runs into

@@ -56,6 +56,8 @@ uuid_id! {
     ExecutionId,
     /// Names an [`Event`](super::event::Event); publishers are idempotent by it.
     EventId,
+    /// Names a [`Revocation`](super::revocation::Revocation).
+    RevocationId,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Values and rules. No async, I/O, clock, randomness or framework types: everything here is parsed once at the edge and
 //! valid ever after, and every rule is a function of its arguments.
 
+pub mod audit;
 pub mod bearer;
 pub mod deployment;
 pub mod engine;
@@ -9,10 +10,14 @@ pub mod execution;
 pub mod idempotency;
 pub mod identity;
 pub mod ids;
+pub mod issuer;
 pub mod json;
 pub mod page;
+pub mod revocation;
+pub mod rights;
 pub mod scope;
 pub mod service_token;
 pub mod text;
+pub mod user;
 pub mod workflow;
 pub mod workspace;

@@ -9,8 +9,11 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
 use super::{
+    bearer::BearerToken,
+    identity::Maker,
     scope::Scopes,
     text::{InvalidText, Remark},
+    user::UserId,
     workspace::WorkspaceAccess,
 };
 
@@ -137,6 +140,11 @@ impl HashedToken {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
+    /// Hashes a token that came with a request.
+    pub fn of_bearer(token: &BearerToken) -> Self {
+        Self(*token.digest())
+    }
+
     /// Takes a stored hash.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -187,8 +195,11 @@ pub struct ServiceToken {
     pub rotated_at: Option<Timestamp>,
     /// When and why it was revoked.
     pub revoked: Option<Revocation>,
-    /// Who made it: a subject.
-    pub created_by: String,
+    /// Who made it.
+    pub created_by: Maker,
+    /// The person to whom it belongs: who made it, or to whom the token belongs that made it. Its rights are cut to what
+    /// they have, and it ends with them.
+    pub owner: Option<UserId>,
     /// When it was last used, within the time that uses are gathered before they are written.
     pub last_used_at: Option<Timestamp>,
     /// How often it was used, likewise.
@@ -345,7 +356,12 @@ mod tests {
             expires_at: Some(at(1_000)),
             rotated_at: None,
             revoked: None,
-            created_by: "bootstrap".to_owned(),
+            created_by: Maker {
+                kind: super::super::identity::IdentityKind::Bootstrap,
+                issuer: None,
+                subject: "bootstrap".to_owned(),
+            },
+            owner: None,
             last_used_at: None,
             use_count: 0,
         })

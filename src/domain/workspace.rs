@@ -39,6 +39,11 @@ impl fmt::Display for WorkspaceId {
     }
 }
 
+/// Texts one after the other, each behind its length, so that none runs into its neighbour: what ids are hashed from.
+pub(crate) fn length_prefixed(parts: &[&str]) -> String {
+    parts.iter().map(|part| format!("{}:{part}", part.len())).collect()
+}
+
 /// A workspace: everything on an engine belongs to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
@@ -70,6 +75,15 @@ impl WorkspaceAccess {
         match self {
             Self::All => true,
             Self::Only(ids) => ids.contains(id),
+        }
+    }
+
+    /// What both reach.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, some) | (some, Self::All) => some.clone(),
+            (Self::Only(mine), Self::Only(theirs)) => Self::Only(mine.intersection(theirs).cloned().collect()),
         }
     }
 

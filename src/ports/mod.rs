@@ -8,6 +8,7 @@ pub mod engine;
 pub mod engine_store;
 pub mod local_engine;
 pub mod publisher;
+pub mod rate_limiter;
 pub mod repository;
 pub mod rng;
 pub mod token_validator;

@@ -10,15 +10,18 @@ use jiff::Timestamp;
 
 use super::engine_store::{BufferedMessages, Definitions, Incidents, Instances, Jobs, Subscriptions, Tasks, Timers};
 use crate::domain::{
+    audit::{AuditEntry, AuditOutcome, NewAuditEntry},
     deployment::{Deployment, Resource},
     engine::{EngineName, NativeId, ProcessKey},
     event::{Event, NewEvent},
     execution::{Execution, ExecutionStatus},
     idempotency::{IdempotencyKey, IdempotencyRecord},
-    ids::{DeploymentId, ExecutionId, WorkflowId},
+    ids::{DeploymentId, ExecutionId, RevocationId, WorkflowId},
     page::{Page, PageRequest},
+    revocation::{Notice, Revocation},
     service_token::{HashedToken, ServiceToken, ServiceTokenId},
     text::{Key, Name},
+    user::{Membership, User, UserId},
     workflow::Workflow,
     workspace::{Workspace, WorkspaceAccess, WorkspaceId},
 };
@@ -92,6 +95,14 @@ pub trait UnitOfWork: Send + fmt::Debug {
     fn events(&mut self) -> &mut dyn Events;
     /// Service tokens.
     fn tokens(&mut self) -> &mut dyn ServiceTokens;
+    /// Users.
+    fn users(&mut self) -> &mut dyn Users;
+    /// Who belongs to which workspace.
+    fn memberships(&mut self) -> &mut dyn Memberships;
+    /// Revocations, and the log that replicas poll.
+    fn revocations(&mut self) -> &mut dyn Revocations;
+    /// The audit.
+    fn audit(&mut self) -> &mut dyn Audit;
     /// Idempotency keys.
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
     /// The embedded engine's process definitions.
@@ -126,6 +137,8 @@ pub trait Workspaces: Send {
     async fn insert(&mut self, workspace: &Workspace) -> Result<(), RepositoryError>;
     /// The workspace of that id.
     async fn find(&mut self, id: &WorkspaceId) -> Result<Option<Workspace>, RepositoryError>;
+    /// The workspace of that id, held: changes of its members wait for each other.
+    async fn lock(&mut self, id: &WorkspaceId) -> Result<Option<Workspace>, RepositoryError>;
     /// Those within, newest first; the position is `created_at` and id.
     async fn list(&mut self, within: &WorkspaceAccess, page: &PageRequest) -> Result<Page<Workspace>, RepositoryError>;
 }
@@ -313,6 +326,142 @@ pub trait ServiceTokens: Send {
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<(), RepositoryError>;
     /// Whether a token was ever stored; a revoked or expired one counts.
     async fn any(&mut self) -> Result<bool, RepositoryError>;
+}
+
+/// Users.
+#[async_trait]
+pub trait Users: Send {
+    /// Adds one; [`RepositoryError::Conflict`] when the gate knows them already.
+    async fn insert(&mut self, user: &User) -> Result<(), RepositoryError>;
+    /// The user of that id.
+    async fn find(&mut self, id: &UserId) -> Result<Option<User>, RepositoryError>;
+    /// Writes what a user is called now: username and email.
+    async fn update(&mut self, user: &User) -> Result<(), RepositoryError>;
+}
+
+/// A membership with what its user is called, if the gate has seen them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The membership.
+    pub membership: Membership,
+    /// The user's name.
+    pub username: Option<String>,
+    /// The user's mail address.
+    pub email: Option<String>,
+}
+
+/// Memberships.
+#[async_trait]
+pub trait Memberships: Send {
+    /// Adds one, or gives the member that there is another role (`since` stays).
+    async fn put(&mut self, membership: &Membership) -> Result<(), RepositoryError>;
+    /// Somebody's membership in a workspace, with what they are called.
+    async fn find(&mut self, user: &UserId, workspace: &WorkspaceId) -> Result<Option<Member>, RepositoryError>;
+    /// All of somebody's.
+    async fn of_user(&mut self, user: &UserId) -> Result<Vec<Membership>, RepositoryError>;
+    /// How many owners a workspace has.
+    async fn owners(&mut self, workspace: &WorkspaceId) -> Result<u64, RepositoryError>;
+    /// The members of a workspace, newest first; the position is `since` and the user's id.
+    async fn list(&mut self, workspace: &WorkspaceId, page: &PageRequest) -> Result<Page<Member>, RepositoryError>;
+    /// Takes one away; says whether it was there.
+    async fn remove(&mut self, user: &UserId, workspace: &WorkspaceId) -> Result<bool, RepositoryError>;
+}
+
+/// Where a reader of the log stands: opaque, the store's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPosition(pub i64);
+
+/// What a look into the log gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRead {
+    /// The lines, the oldest first.
+    pub notices: Vec<Notice>,
+    /// Where to read on.
+    pub position: LogPosition,
+}
+
+/// Revocations and the log of what invalidates cached verdicts.
+///
+/// # Contract
+/// - Whoever reads from the position that they were given last, again and again, is given every line at least once whose
+///   unit committed within 30 s of writing it, in whatever order units commit: lines are given again where that needs it.
+/// - Lines are kept for a day; revocations as long as they hold.
+#[async_trait]
+pub trait Revocations: Send {
+    /// Enters a revocation, and tells the log; [`RepositoryError::Conflict`] when its id is taken.
+    async fn insert(&mut self, revocation: &Revocation) -> Result<(), RepositoryError>;
+    /// The revocation of that id.
+    async fn find(&mut self, id: RevocationId) -> Result<Option<Revocation>, RepositoryError>;
+    /// Those that hold, newest first (by `at` and id).
+    async fn list(&mut self, page: &PageRequest) -> Result<Page<Revocation>, RepositoryError>;
+    /// Lifts one, and tells the log; says whether it was there.
+    async fn lift(&mut self, id: RevocationId) -> Result<bool, RepositoryError>;
+    /// Tells the log something else: a service token or somebody's memberships changed.
+    async fn tell(&mut self, notice: &Notice) -> Result<(), RepositoryError>;
+    /// What the log says after a position. Without one: all revocations that hold, and where the log stands now.
+    async fn read_log(&mut self, after: Option<LogPosition>) -> Result<LogRead, RepositoryError>;
+    /// Forgets revocations that ended before a moment, and lines of the log that are a day older, at most `limit`; says
+    /// how many.
+    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError>;
+}
+
+/// Which entries of the audit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// In which workspaces; [`WorkspaceAccess::All`] includes entries without one.
+    pub within: WorkspaceAccess,
+    /// Of this subject.
+    pub subject: Option<String>,
+    /// Of this action.
+    pub action: Option<String>,
+    /// Ended so.
+    pub outcome: Option<AuditOutcome>,
+    /// Not before.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+}
+
+/// The end of the audit's chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditHead {
+    /// The last number; 0 before the first.
+    pub sequence: u64,
+    /// The last hash; zeros before the first.
+    pub hash: [u8; 32],
+}
+
+/// An entry that waits for its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnchainedEntry {
+    /// Its row: the store's own.
+    pub row: i64,
+    /// The entry with a number and hash of zero.
+    pub entry: AuditEntry,
+}
+
+/// The audit.
+///
+/// # Contract
+/// - An entry commits with its action and has no number then. One unit at a time (that [locks](Self::lock_head) the head)
+///   gives numbers and hashes, from 1 without gaps, in the order of the store's identity column.
+/// - Only chained entries are read.
+#[async_trait]
+pub trait Audit: Send {
+    /// Adds entries.
+    async fn append(&mut self, entries: &[NewAuditEntry]) -> Result<(), RepositoryError>;
+    /// The head, held for this unit; `None` while another unit has it.
+    async fn lock_head(&mut self) -> Result<Option<AuditHead>, RepositoryError>;
+    /// The head.
+    async fn head(&mut self) -> Result<AuditHead, RepositoryError>;
+    /// Entries that wait, the oldest first.
+    async fn unchained(&mut self, limit: u32) -> Result<Vec<UnchainedEntry>, RepositoryError>;
+    /// Gives rows their numbers and hashes, and moves the head to the last of them.
+    async fn chain(&mut self, links: &[(i64, AuditHead)]) -> Result<(), RepositoryError>;
+    /// Chained entries that fit, newest first (by number).
+    async fn list(&mut self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditEntry>, RepositoryError>;
+    /// Chained entries after a number, the oldest first: for verification and export.
+    async fn read(&mut self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, RepositoryError>;
 }
 
 /// Idempotency keys.

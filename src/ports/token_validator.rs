@@ -16,12 +16,24 @@ pub enum AuthError {
     /// The credential is not one, or is nobody's.
     #[error("Invalid bearer token")]
     InvalidToken,
+    /// Its algorithm is not one of its issuer's.
+    #[error("Bearer token is signed with an unsupported algorithm")]
+    UnsupportedAlgorithm,
+    /// It is meant for others.
+    #[error("Bearer token has an invalid audience")]
+    InvalidAudience,
+    /// Nobody whom the gate trusts made it.
+    #[error("Bearer token has an invalid issuer")]
+    InvalidIssuer,
     /// It was good once.
     #[error("Bearer token has expired")]
     TokenExpired,
     /// It was ended before its time.
     #[error("Service token has been revoked")]
     TokenRevoked,
+    /// The caller is no user of the gate, and this issuer's are not made at first sight.
+    #[error("User is not known here")]
+    NotProvisioned,
     /// The caller lacks scopes.
     #[error("Missing required scopes: {}", join(.0))]
     MissingScope(Scopes),
@@ -31,9 +43,80 @@ pub enum AuthError {
     /// The caller asked for a credential that outlives their own.
     #[error("Requested life exceeds the caller's")]
     LifeExceeded,
+    /// The keys that it is to be verified with cannot be had now: a 503 outside, never a 401.
+    #[error("Unable to load the keys that verify the bearer token")]
+    KeyUnavailable,
     /// The question could not be answered now: a 503 outside, never a 401.
     #[error("Unable to judge the bearer token now")]
     Unavailable,
+    /// Too many bad tokens came from this address.
+    #[error("Too many authentication attempts from IP {ip}")]
+    LimitedAddress {
+        /// The address, as it is limited.
+        ip: String,
+        /// In how many seconds another attempt is judged.
+        retry_after: u64,
+    },
+    /// Too many bad tokens came of this identity.
+    #[error("Too many authentication attempts for identity {identity}")]
+    LimitedIdentity {
+        /// The token's id, or the subject.
+        identity: String,
+        /// In how many seconds another attempt is told why it failed.
+        retry_after: u64,
+    },
+}
+
+/// A refusal, with whom it is about where that is sure: the token's hash or signature held, and something else did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub error: AuthError,
+    /// Whose token it is.
+    pub of: Option<Suspect>,
+}
+
+/// Whose token was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Suspect {
+    /// The configured name of the issuer; `None` for the gate's own credentials.
+    pub issuer: Option<String>,
+    /// The token's id, or the subject.
+    pub name: String,
+}
+
+impl From<AuthError> for Rejection {
+    fn from(error: AuthError) -> Self {
+        Self { error, of: None }
+    }
+}
+
+impl AuthError {
+    /// The same, about somebody.
+    pub fn of(self, issuer: Option<&str>, name: impl Into<String>) -> Rejection {
+        Rejection { error: self, of: Some(Suspect { issuer: issuer.map(str::to_owned), name: name.into() }) }
+    }
+
+    /// Whether a credential was judged and is bad: a 401 outside. Nothing else is a failure that limits count.
+    pub const fn is_failure(&self) -> bool {
+        match self {
+            Self::InvalidToken
+            | Self::UnsupportedAlgorithm
+            | Self::InvalidAudience
+            | Self::InvalidIssuer
+            | Self::TokenExpired
+            | Self::TokenRevoked => true,
+            Self::MissingToken
+            | Self::NotProvisioned
+            | Self::MissingScope(_)
+            | Self::WorkspaceForbidden
+            | Self::LifeExceeded
+            | Self::KeyUnavailable
+            | Self::Unavailable
+            | Self::LimitedAddress { .. }
+            | Self::LimitedIdentity { .. } => false,
+        }
+    }
 }
 
 fn join(scopes: &Scopes) -> String {
@@ -74,7 +157,12 @@ impl ValidatedToken {
 /// # Contract
 /// - [`recognizes`](Self::recognizes) looks at the shape alone: no key, no network, no failure.
 /// - The first validator that recognizes a token decides; after a refusal nobody else is asked.
-/// - [`AuthError::Unavailable`] says that the question could not be answered: a 503 outside, never a 401.
+/// - [`AuthError::Unavailable`] and [`AuthError::KeyUnavailable`] say that the question could not be answered: a 503 outside,
+///   never a 401.
+/// - A [`Rejection`] names whose token it is only when its hash or signature held.
+/// - Revoked is said before expired.
+/// - A token that was judged good before is judged by what holds now: an answer may be remembered, a revocation is not
+///   overlooked.
 /// - The token shows up in no error, log line or `Debug` form.
 #[async_trait]
 pub trait TokenValidator: fmt::Debug + Send + Sync {
@@ -82,7 +170,7 @@ pub trait TokenValidator: fmt::Debug + Send + Sync {
     fn recognizes(&self, token: &BearerToken) -> bool;
 
     /// Judges it.
-    async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, AuthError>;
+    async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, Rejection>;
 }
 
 /// Turns a validated token into the caller that the gate knows: where users, memberships and defaults come in.

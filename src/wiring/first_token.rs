@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     domain::{
+        identity::Identity,
         scope::all_scopes,
         service_token::{HashedToken, PlainToken, ServiceToken, ServiceTokenId},
         text::InvalidText,
@@ -73,7 +74,8 @@ fn first(plain: &PlainToken, clock: &dyn Clock) -> Result<ServiceToken, InvalidT
         expires_at: None,
         rotated_at: None,
         revoked: None,
-        created_by: "system".to_owned(),
+        created_by: (&Identity::system("system")).into(),
+        owner: None,
         last_used_at: None,
         use_count: 0,
     })

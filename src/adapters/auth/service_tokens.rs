@@ -1,15 +1,12 @@
 //! Service tokens, found by the hash of their secret (authentication.md section 4).
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use moka::sync::Cache;
 
 use crate::{
-    app::signals::Signals,
+    app::{signals::Signals, standing::Epoch},
     domain::{
         bearer::BearerToken,
         identity::Identity,
@@ -18,12 +15,10 @@ use crate::{
     ports::{
         clock::Clock,
         repository::{Repository, RepositoryError},
-        token_validator::{AuthError, TokenValidator, ValidatedToken},
+        token_validator::{AuthError, Rejection, TokenValidator, ValidatedToken},
     },
 };
 
-/// How long a found token is believed without a look at the store: a revocation by another replica holds within this time.
-const BELIEVED_FOR: Duration = Duration::from_millis(500);
 /// How many tokens are believed at once.
 const CACHED: u64 = 10_000;
 
@@ -36,14 +31,13 @@ pub struct ServiceTokenValidator {
     found: Cache<HashedToken, Found>,
 }
 
-/// A token as it was found, until its time is over or tokens change on this replica.
+/// A token as it was found, until the revocation log tells of a change, or cannot be read.
 #[derive(Debug, Clone)]
 struct Found {
     token: Arc<ServiceToken>,
     /// Whom the token names, made once: what a look into the cache gives costs nothing but a count.
     identity: Arc<Identity>,
-    at: Instant,
-    generation: u64,
+    at: Epoch,
 }
 
 impl ServiceTokenValidator {
@@ -53,18 +47,18 @@ impl ServiceTokenValidator {
     }
 
     async fn find(&self, hash: HashedToken) -> Result<Found, AuthError> {
-        // Both read before the store: a change in between makes the entry stale at once, and a slow answer is old already.
-        let (generation, at) = (self.signals.token_generation(), Instant::now());
+        // Taken before the store is read: a change in between makes the entry stale at once.
+        let at = self.signals.standing.epoch();
         if let Some(found) = self.found.get(&hash)
-            && found.generation == generation
-            && found.at.elapsed() < BELIEVED_FOR
+            && self.signals.standing.token_holds(&found.token.id, found.at)
+            && self.signals.standing.is_fresh()
         {
             return Ok(found);
         }
         let found = async { self.repository.view().await?.tokens().find_by_hash(&hash).await };
         let token = found.await.map_err(|error| unavailable(&error))?;
         let token = Arc::new(token.ok_or(AuthError::InvalidToken)?);
-        let found = Found { identity: Arc::new(named_by(&token, &hash)), token, at, generation };
+        let found = Found { identity: Arc::new(named_by(&token, &hash)), token, at };
         self.found.insert(hash, found.clone());
         Ok(found)
     }
@@ -88,15 +82,15 @@ impl TokenValidator for ServiceTokenValidator {
         token.expose().starts_with(PREFIX)
     }
 
-    async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, AuthError> {
+    async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, Rejection> {
         if !is_well_formed(token.expose()) {
-            return Err(AuthError::InvalidToken);
+            return Err(AuthError::InvalidToken.into());
         }
-        let hash = HashedToken::of(token.expose());
+        let hash = HashedToken::of_bearer(token);
         let found = self.find(hash).await?;
         match found.token.judge(&hash, self.clock.now()) {
-            SecretVerdict::Expired => Err(AuthError::TokenExpired),
-            SecretVerdict::Revoked => Err(AuthError::TokenRevoked),
+            SecretVerdict::Expired => Err(AuthError::TokenExpired.of(None, found.token.id.as_str())),
+            SecretVerdict::Revoked => Err(AuthError::TokenRevoked.of(None, found.token.id.as_str())),
             SecretVerdict::Good(_) => Ok(ValidatedToken::own(found.identity)),
         }
     }

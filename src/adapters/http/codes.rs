@@ -104,6 +104,18 @@ codes! {
         "The bearer token is not valid",
         "The header is malformed, the token is nobody's, or more than one credential came.",
         "Send exactly one token, as `Authorization: Bearer <token>`.";
+    AUTH_UNSUPPORTED_ALGORITHM = "auth.unsupported_algorithm" [UNAUTHORIZED]
+        "The bearer token is signed with an algorithm that its issuer does not use",
+        "Each issuer is bound to its own algorithms (`auth.issuers`, `algorithms`); the header of the token names another one.",
+        "Get a token from the issuer itself; operators compare `algorithms` with what the issuer signs with.";
+    AUTH_INVALID_AUDIENCE = "auth.invalid_audience" [UNAUTHORIZED]
+        "The bearer token is meant for others",
+        "Its `aud` names none of the audiences that its issuer is configured with, or it has none.",
+        "Ask the issuer for a token for this API; operators look at `audiences`.";
+    AUTH_INVALID_ISSUER = "auth.invalid_issuer" [UNAUTHORIZED]
+        "Nobody whom the gate trusts made the bearer token",
+        "No configured issuer has the token's `iss`, exactly as it is written.",
+        "Use a token of a configured issuer; operators compare `issuers` with the token's `iss`.";
     AUTH_TOKEN_EXPIRED = "auth.token_expired" [UNAUTHORIZED]
         "The bearer token has expired",
         "It was good once; its end, or the end of its overlap after a rotation, is past.",
@@ -112,6 +124,22 @@ codes! {
         "The service token has been revoked",
         "Somebody ended it before its time.",
         "Ask who administers tokens for a new one.";
+    AUTH_NOT_PROVISIONED = "auth.not_provisioned" [FORBIDDEN]
+        "The user is not known here",
+        "The token is good, but its issuer's people are not made at first sight (`provision = \"none\"`).",
+        "Ask who administers a workspace to make you a member.";
+    AUTH_KEY_UNAVAILABLE = "auth.key_unavailable" [SERVICE_UNAVAILABLE]
+        "The keys that verify the bearer token cannot be had now",
+        "The issuer's key set could not be fetched, or none ever was. The token may be good.",
+        "Repeat the request after `Retry-After` seconds; operators look whether the gate reaches the issuer.";
+    AUTH_RATE_LIMITED_IP = "auth.rate_limited.ip" [TOO_MANY_REQUESTS]
+        "Too many bad tokens came from this address",
+        "`auth.rate_limit.ip` failures within the interval are judged; what comes after is not even looked at.",
+        "Mend the token, and wait for `Retry-After` seconds.";
+    AUTH_RATE_LIMITED_IDENTITY = "auth.rate_limited.identity" [TOO_MANY_REQUESTS]
+        "Too many bad tokens of this identity came",
+        "`auth.rate_limit.identity` failures within the interval are told why; a good token still passes.",
+        "Get a good token, and wait for `Retry-After` seconds.";
     AUTH_UNAVAILABLE = "auth.unavailable" [SERVICE_UNAVAILABLE]
         "The bearer token cannot be judged now",
         "What the judgement needs does not answer. The token may be good.",

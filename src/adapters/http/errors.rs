@@ -21,12 +21,23 @@ impl From<AuthError> for Problem {
         match error {
             AuthError::MissingToken => Self::new(codes::AUTH_MISSING_TOKEN, detail),
             AuthError::InvalidToken => Self::new(codes::AUTH_INVALID_TOKEN, detail),
+            AuthError::UnsupportedAlgorithm => Self::new(codes::AUTH_UNSUPPORTED_ALGORITHM, detail),
+            AuthError::InvalidAudience => Self::new(codes::AUTH_INVALID_AUDIENCE, detail),
+            AuthError::InvalidIssuer => Self::new(codes::AUTH_INVALID_ISSUER, detail),
             AuthError::TokenExpired => Self::new(codes::AUTH_TOKEN_EXPIRED, detail),
             AuthError::TokenRevoked => Self::new(codes::AUTH_TOKEN_REVOKED, detail),
+            AuthError::NotProvisioned => Self::new(codes::AUTH_NOT_PROVISIONED, detail),
             AuthError::MissingScope(scopes) => Self::new(codes::AUTH_MISSING_SCOPE, detail).with_scopes(scopes),
             AuthError::WorkspaceForbidden => Self::new(codes::AUTH_WORKSPACE_FORBIDDEN, detail),
             AuthError::LifeExceeded => Self::new(codes::AUTH_LIFE_EXCEEDED, detail),
+            AuthError::KeyUnavailable => Self::new(codes::AUTH_KEY_UNAVAILABLE, detail).retry_after(2),
             AuthError::Unavailable => Self::new(codes::AUTH_UNAVAILABLE, detail).retry_after(1),
+            AuthError::LimitedAddress { retry_after, .. } => {
+                Self::new(codes::AUTH_RATE_LIMITED_IP, detail).retry_after(retry_after)
+            }
+            AuthError::LimitedIdentity { retry_after, .. } => {
+                Self::new(codes::AUTH_RATE_LIMITED_IDENTITY, detail).retry_after(retry_after)
+            }
         }
     }
 }

@@ -89,21 +89,21 @@ fn judge(who: &Identity, operation: &Operation, workspace: Option<&WorkspaceId>)
     let for_a_user = matches!(operation.access, Access::UserOr(_)) && who.kind == IdentityKind::User;
     let scopes = if for_a_user { &[] } else { operation.scopes() };
     let mut because = vec![
-        format!("token: {}", listed(who.scopes.iter().map(|scope| scope.as_str()))),
+        format!("token: {}", listed(who.rights.told_scopes().iter().map(|scope| scope.as_str()))),
         format!("needs: {}", if scopes.is_empty() { "an identity".to_owned() } else { names(scopes) }),
     ];
-    if scopes.iter().any(|scope| !who.may_somewhere(*scope)) {
+    if scopes.iter().any(|scope| !who.is_allowed(*scope)) {
         return Explanation::refused(hidden(codes::AUTH_MISSING_SCOPE), because);
     }
     let everywhere = matches!(operation.access, Access::UserOr(_)) && !for_a_user;
     let outside = match workspace {
-        _ if everywhere => who.workspaces != WorkspaceAccess::All,
+        _ if everywhere => !who.rights.reaches_all(),
         Some(workspace) => !who.reaches(workspace),
         None => false,
     };
     if everywhere || workspace.is_some() {
         let needed = workspace.filter(|_| !everywhere).map_or("all".to_owned(), ToString::to_string);
-        because.push(format!("token's workspaces: {}", reached(&who.workspaces)));
+        because.push(format!("token's workspaces: {}", reached(&who.rights.reach())));
         because.push(format!("needs the workspace: {needed}"));
     }
     if outside {

@@ -1,6 +1,6 @@
 //! The way of a request: its id, the operation table, who asks, what runs, and one line in the log.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use poem::{
@@ -216,10 +216,11 @@ impl Gate {
         request.extensions_mut().insert(Arc::new(call));
         let endpoint = route.endpoint.as_ref().ok_or_else(|| Problem::plain(codes::INTERNAL))?;
         let (traceparent, request_id) = (traceparent(request.headers()), Arc::clone(&entry.id));
+        let address = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
         let running = endpoint.call(std::mem::take(request));
         let answered = async {
             let Some(Caller { identity, forwardable }) = caller else { return running.await };
-            let context = AuthContext { identity, forwardable, request_id, traceparent };
+            let context = AuthContext { identity, forwardable, request_id, address, traceparent };
             context::scope(context, running).await
         };
         tokio::select! {
@@ -250,7 +251,7 @@ impl Gate {
         entry.identity = Some(Arc::clone(&caller.identity));
         if !(matches!(operation.access, Access::UserOr(_)) && caller.identity.kind == IdentityKind::User) {
             for scope in operation.scopes() {
-                if !caller.identity.may_somewhere(*scope) {
+                if !caller.identity.is_allowed(*scope) {
                     return Err(missing_scope(&caller.identity, *scope).into());
                 }
             }

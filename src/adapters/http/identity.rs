@@ -77,10 +77,11 @@ impl From<&Identity> for Whoami {
     fn from(who: &Identity) -> Self {
         let rights = |id: &WorkspaceId| WorkspaceRights {
             id: id.to_string(),
-            role: None,
-            scopes: who.scopes.iter().filter(|scope| who.may(**scope, id)).map(|scope| scope.as_str()).collect(),
+            role: who.rights.role_in(id).map(|role| role.as_str().to_owned()),
+            scopes: names(&who.rights.scopes_in(id)),
         };
-        let (all_workspaces, ids) = match &who.workspaces {
+        let reach = who.rights.reach();
+        let (all_workspaces, ids) = match &reach {
             WorkspaceAccess::All => (true, Vec::new()),
             WorkspaceAccess::Only(ids) => (false, ids.iter().collect()),
         };
@@ -88,7 +89,7 @@ impl From<&Identity> for Whoami {
             authenticated: who.authenticated(),
             subject: who.subject.clone(),
             kind: who.kind.as_str(),
-            scopes: names(&who.scopes),
+            scopes: names(&who.rights.told_scopes()),
             all_workspaces,
             workspace_ids: ids.iter().map(ToString::to_string).collect(),
             workspaces: ids.into_iter().map(rights).collect(),

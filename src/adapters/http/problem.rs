@@ -32,7 +32,7 @@ struct Inner {
     detail: Cow<'static, str>,
     errors: Vec<Value>,
     scopes: Option<Scopes>,
-    retry_after: Option<u32>,
+    retry_after: Option<u64>,
     allow: Option<String>,
 }
 
@@ -96,7 +96,7 @@ impl Problem {
     }
 
     /// The same with `Retry-After`, in seconds.
-    pub(super) fn retry_after(mut self, seconds: u32) -> Self {
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
         self.0.retry_after = Some(seconds);
         self
     }

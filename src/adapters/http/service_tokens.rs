@@ -136,7 +136,7 @@ impl ServiceTokensApi {
             use_count: token.use_count,
             revoked_at,
             revocation_reason: reason.flatten().map(Remark::into_string),
-            created_by: token.created_by,
+            created_by: token.created_by.subject,
         }
     }
 }

@@ -62,7 +62,7 @@ impl From<Workspace> for WorkspaceBody {
 
 /// A text that is no workspace id is treated as the id of one that does not exist.
 fn named(who: &Identity, text: &str) -> Result<WorkspaceId, Problem> {
-    WorkspaceId::parse(text).map_err(|_| match who.workspaces {
+    WorkspaceId::parse(text).map_err(|_| match who.rights.reach() {
         _ if !who.authenticated() => AuthError::MissingToken.into(),
         WorkspaceAccess::All => Problem::plain(codes::WORKSPACE_NOT_FOUND),
         WorkspaceAccess::Only(_) => AuthError::WorkspaceForbidden.into(),

@@ -1,0 +1,237 @@
+//! What stands against credentials now, on this replica: the revocation log as it was last read (authentication.md
+//! section 5). Everything here is in memory; a verdict that was cached elsewhere is checked against it at each use.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::signals::Bell;
+use crate::{
+    domain::{
+        identity::{CredentialKind, Identity},
+        ids::RevocationId,
+        revocation::{Notice, Revocation, Revoked},
+        service_token::ServiceTokenId,
+        user::{IssuerName, UserId},
+    },
+    ports::{
+        repository::{LogPosition, LogRead},
+        token_validator::AuthError,
+    },
+};
+
+/// If no look into the log succeeded for so long, cached verdicts stop counting.
+pub const BELIEVED_FOR: Duration = Duration::from_secs(5);
+/// Of how many people and tokens the last change is known one by one.
+const CHANGES_KEPT: usize = 10_000;
+
+/// A moment in the life of this replica's caches: what was read from the store after it counts until the next change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Epoch(u64);
+
+/// What stands against credentials now.
+#[derive(Debug, Default)]
+pub struct Standing {
+    state: RwLock<State>,
+    /// Rings when something was revoked or changed: open streams are judged anew.
+    pub changed: Bell,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    revocations: HashMap<RevocationId, Revocation>,
+    by_target: HashMap<Revoked, Vec<RevocationId>>,
+    epoch: u64,
+    tokens: Changes<ServiceTokenId>,
+    users: Changes<UserId>,
+    position: Option<LogPosition>,
+    read_at: Option<Instant>,
+}
+
+/// When each key last changed; older ones are forgotten together, and then count as changed.
+#[derive(Debug)]
+struct Changes<K> {
+    last: HashMap<K, u64>,
+    floor: u64,
+}
+
+impl<K> Default for Changes<K> {
+    fn default() -> Self {
+        Self { last: HashMap::new(), floor: 0 }
+    }
+}
+
+impl<K: Eq + Hash> Changes<K> {
+    fn note(&mut self, key: K, epoch: u64) {
+        if self.last.len() >= CHANGES_KEPT {
+            self.all(epoch);
+        }
+        self.last.insert(key, epoch);
+    }
+
+    fn all(&mut self, epoch: u64) {
+        self.last.clear();
+        self.floor = epoch;
+    }
+
+    fn holds(&self, key: &K, since: Epoch) -> bool {
+        self.floor <= since.0 && self.last.get(key).is_none_or(|changed| *changed <= since.0)
+    }
+}
+
+impl State {
+    fn apply(&mut self, notice: Notice) {
+        self.epoch += 1;
+        match notice {
+            Notice::Revoked(revocation) => self.enter(revocation),
+            Notice::Lifted(id) => self.lift(id),
+            Notice::ServiceToken(id) => self.tokens.note(id, self.epoch),
+            Notice::Memberships(user) => self.users.note(user, self.epoch),
+        }
+    }
+
+    fn enter(&mut self, revocation: Revocation) {
+        let id = revocation.id;
+        let ids = self.by_target.entry(revocation.revoked.clone()).or_default();
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+        self.revocations.insert(id, revocation);
+    }
+
+    fn lift(&mut self, id: RevocationId) {
+        let Some(revocation) = self.revocations.remove(&id) else { return };
+        if let Some(ids) = self.by_target.get_mut(&revocation.revoked) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.by_target.remove(&revocation.revoked);
+            }
+        }
+    }
+
+    fn revokes(&self, target: &Revoked, issued_at: Option<Timestamp>) -> bool {
+        let ids = self.by_target.get(target).into_iter().flatten();
+        ids.filter_map(|id| self.revocations.get(id)).any(|revocation| match revocation.revoked {
+            // A token that does not say when it was issued may be an old one.
+            Revoked::User(_) => revocation.ban || issued_at.is_none_or(|issued| issued <= revocation.at),
+            Revoked::Session { .. } | Revoked::Token { .. } => true,
+        })
+    }
+}
+
+impl Standing {
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        // A panic elsewhere leaves the maps whole: every change of them is one call.
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in lines of the log: what this replica has just committed, or what it has read.
+    pub fn apply(&self, notices: impl IntoIterator<Item = Notice>) {
+        let mut any = false;
+        {
+            let mut state = self.write();
+            for notice in notices {
+                any = true;
+                state.apply(notice);
+            }
+        }
+        if any {
+            self.changed.ring();
+        }
+    }
+
+    /// Takes in a look into the log that began at a moment. After a gap everything cached is doubted.
+    pub fn took(&self, read: LogRead, began: Instant) {
+        {
+            let mut state = self.write();
+            let gap = state.read_at.is_none_or(|at| began.saturating_duration_since(at) > BELIEVED_FOR);
+            if gap {
+                state.epoch += 1;
+                let epoch = state.epoch;
+                state.tokens.all(epoch);
+                state.users.all(epoch);
+            }
+            state.position = Some(read.position);
+            state.read_at = state.read_at.max(Some(began));
+        }
+        self.apply(read.notices);
+    }
+
+    /// Where to read on.
+    pub fn position(&self) -> Option<LogPosition> {
+        self.read().position
+    }
+
+    /// Whether the log was read lately enough for cached verdicts to count.
+    pub fn is_fresh(&self) -> bool {
+        self.read().read_at.is_some_and(|at| at.elapsed() <= BELIEVED_FOR)
+    }
+
+    /// Whether a revocation refuses this caller's token, by person, session or token id.
+    pub fn revokes(&self, who: &Identity) -> bool {
+        let Some(issuer) = who.issuer.as_deref().and_then(|name| IssuerName::parse(name).ok()) else { return false };
+        let state = self.read();
+        if state.by_target.is_empty() {
+            return false;
+        }
+        let user = UserId::new(issuer.clone(), who.subject.clone()).ok();
+        let session = who.session_id.clone().map(|sid| Revoked::Session { issuer: issuer.clone(), sid });
+        let token = who.token_id.clone().map(|jti| Revoked::Token { issuer, jti });
+        let targets = [user.map(Revoked::User), session, token];
+        targets.into_iter().flatten().any(|target| state.revokes(&target, who.issued_at))
+    }
+
+    /// Whether a person is refused to whom something belongs that was issued then: a service token of theirs.
+    pub fn revokes_user(&self, user: &UserId, issued_at: Timestamp) -> bool {
+        self.read().revokes(&Revoked::User(user.clone()), Some(issued_at))
+    }
+
+    /// Judges a caller whom a validator let in.
+    ///
+    /// # Errors
+    /// [`AuthError::TokenRevoked`]; [`AuthError::Unavailable`] when the log could not be read lately.
+    pub fn judge(&self, who: &Identity) -> Result<(), AuthError> {
+        if !matches!(who.credential, CredentialKind::External | CredentialKind::Session) {
+            return Ok(());
+        }
+        if self.revokes(who) {
+            return Err(AuthError::TokenRevoked);
+        }
+        if self.is_fresh() { Ok(()) } else { Err(AuthError::Unavailable) }
+    }
+
+    /// Now, for a cache: take it before reading the store.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.read().epoch)
+    }
+
+    /// Whether what was read of a service token at an epoch still counts.
+    pub fn token_holds(&self, id: &ServiceTokenId, since: Epoch) -> bool {
+        self.read().tokens.holds(id, since)
+    }
+
+    /// Whether what was read of a person at an epoch still counts.
+    pub fn user_holds(&self, user: &UserId, since: Epoch) -> bool {
+        self.read().users.holds(user, since)
+    }
+
+    /// Forgets revocations that no token can be left for.
+    pub fn forget(&self, now: Timestamp) {
+        let mut state = self.write();
+        let over = |revocation: &Revocation| revocation.ends_at.is_some_and(|end| end <= now);
+        let ended: Vec<_> = state.revocations.values().filter(|entry| over(entry)).map(|entry| entry.id).collect();
+        for id in ended {
+            state.lift(id);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What ends credentials before their time, and the one log in which all replicas read it (authentication.md section 5).
+
+use jiff::Timestamp;
+
+use super::{
+    identity::Maker,
+    ids::RevocationId,
+    service_token::ServiceTokenId,
+    text::Remark,
+    user::{IssuerName, UserId},
+};
+
+/// Which tokens of an issuer a revocation refuses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Revoked {
+    /// A person's.
+    User(UserId),
+    /// Those of a session: the claim `sid`.
+    Session {
+        /// Whose.
+        issuer: IssuerName,
+        /// The claim.
+        sid: String,
+    },
+    /// One: the claim `jti`.
+    Token {
+        /// Whose.
+        issuer: IssuerName,
+        /// The claim.
+        jti: String,
+    },
+}
+
+impl Revoked {
+    /// Its kind on the wire.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Session { .. } => "session",
+            Self::Token { .. } => "token",
+        }
+    }
+
+    /// The issuer.
+    pub const fn issuer(&self) -> &IssuerName {
+        match self {
+            Self::User(id) => id.issuer(),
+            Self::Session { issuer, .. } | Self::Token { issuer, .. } => issuer,
+        }
+    }
+
+    /// The subject or claim.
+    pub fn value(&self) -> &str {
+        match self {
+            Self::User(id) => id.subject(),
+            Self::Session { sid, .. } => sid,
+            Self::Token { jti, .. } => jti,
+        }
+    }
+}
+
+/// A revocation as somebody entered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// Its id.
+    pub id: RevocationId,
+    /// What it refuses.
+    pub revoked: Revoked,
+    /// Why.
+    pub reason: Option<Remark>,
+    /// For a person: all tokens, also those to come. Else those issued up to [`at`](Self::at).
+    pub ban: bool,
+    /// From when it counts.
+    pub at: Timestamp,
+    /// From this moment on no token can be left that it would refuse; `None`: a ban, until lifted.
+    pub ends_at: Option<Timestamp>,
+    /// Who entered it.
+    pub created_by: Maker,
+}
+
+/// A line of the log that every replica polls. To read a line twice does no harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A revocation holds.
+    Revoked(Revocation),
+    /// It was lifted.
+    Lifted(RevocationId),
+    /// A service token was revoked, rotated or changed: what is cached of it no longer holds.
+    ServiceToken(ServiceTokenId),
+    /// A person's memberships changed, or the person was made: likewise.
+    Memberships(UserId),
+}

@@ -44,7 +44,7 @@ async fn make_first(url: &str, makers: &[&str]) {
     for (number, maker) in (0..).zip(makers) {
         let id = format!("t{number}");
         let (issued, expires) = (at(number).as_microsecond(), at(1_000_000).as_microsecond());
-        let hash = token(&id, 1).hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hash = data_encoding::HEXLOWER.encode(token(&id, 1).hash.as_bytes());
         let hash = if postgres { format!("'\\x{hash}'") } else { format!("x'{hash}'") };
         let row = format!(
             "INSERT INTO service_tokens (id, hash, scopes, workspaces, issued_at, expires_at, created_by, use_count) \

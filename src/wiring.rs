@@ -30,7 +30,7 @@ use crate::{
         context,
         core::Core,
         engines::Engines,
-        people::People,
+        people::{Issuer, People},
         revocation_log::RevocationLog,
         signals::{POLL, Signals},
         token_uses::TokenUses,
@@ -38,7 +38,6 @@ use crate::{
     domain::{
         bearer::BearerToken,
         engine::EngineName,
-        issuer::IssuerPolicy,
         scope::{Scopes, all_scopes},
         text::InvalidText,
         workspace::WorkspaceAccess,
@@ -74,8 +73,8 @@ pub struct Parts {
     pub bootstrap: Option<BootstrapToken>,
     /// Who judges the tokens of issuers, each by its shape, in this order.
     pub validators: Vec<Arc<dyn TokenValidator>>,
-    /// What the tokens of those issuers can come to.
-    pub policies: Vec<IssuerPolicy>,
+    /// Those issuers: what their tokens can come to, and who tells what their people are called.
+    pub issuers: Vec<Issuer>,
     /// What anonymous callers may do in mode `optional`.
     pub anonymous: AnonymousAccess,
     /// The longest life that a service token may be given.
@@ -98,7 +97,7 @@ impl Parts {
             mode: Mode::Unset,
             bootstrap: None,
             validators: Vec::new(),
-            policies: Vec::new(),
+            issuers: Vec::new(),
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
@@ -135,7 +134,7 @@ impl Gate {
     pub fn new(parts: Parts) -> Self {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
-        let Parts { validators, policies, .. } = parts;
+        let Parts { validators, issuers, .. } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
@@ -155,7 +154,7 @@ impl Gate {
 
         let uses = Arc::new(TokenUses::new(Arc::clone(&repository), Arc::clone(&clock)));
         let log = Arc::new(RevocationLog::new(Arc::clone(&repository), Arc::clone(&signals)));
-        let people = Arc::new(People::new(policies, core.commands.clone(), Arc::clone(&log)));
+        let people = Arc::new(People::new(issuers, core.commands.clone(), Arc::clone(&log)));
         let tokens = ServiceTokenValidator::new(
             Arc::clone(&repository),
             Arc::clone(&clock),

@@ -3,6 +3,7 @@
 
 mod directory;
 mod first_sight;
+mod profiles;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -19,18 +20,36 @@ use crate::{
         rights::Rights,
         user::UserId,
     },
-    ports::token_validator::{AuthError, IdentityExtractor, ValidatedToken},
+    ports::{
+        profile_source::ProfileSource,
+        token_validator::{AuthError, IdentityExtractor, ValidatedToken},
+    },
 };
 
 /// How many callers are remembered as they were named last, and how long after their last request.
 const NAMED: u64 = 20_000;
 const NAMED_FOR: Duration = Duration::from_mins(2);
 
+/// An issuer, as far as its people are concerned.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// What its tokens can come to.
+    pub policy: IssuerPolicy,
+    /// Who tells what its people are called, where its tokens do not.
+    pub profiles: Option<Arc<dyn ProfileSource>>,
+}
+
+impl From<IssuerPolicy> for Issuer {
+    fn from(policy: IssuerPolicy) -> Self {
+        Self { policy, profiles: None }
+    }
+}
+
 /// Knows the people of the configured issuers.
 #[derive(Debug)]
 pub struct People {
-    policies: BTreeMap<String, IssuerPolicy>,
-    directory: Directory,
+    issuers: BTreeMap<String, Issuer>,
+    directory: Arc<Directory>,
     /// By the address of the validated identity: whoever validates tokens gives the same one as long as a token is
     /// remembered, and an entry keeps it alive, so that no other one can come to lie there.
     named: Cache<usize, Named>,
@@ -47,29 +66,32 @@ struct Named {
 
 impl People {
     /// The people of these issuers.
-    pub fn new(policies: impl IntoIterator<Item = IssuerPolicy>, commands: Commands, log: Arc<RevocationLog>) -> Self {
+    pub fn new(issuers: impl IntoIterator<Item = Issuer>, commands: Commands, log: Arc<RevocationLog>) -> Self {
+        Self::of(issuers, Directory::new(commands, log, false))
+    }
+
+    /// The same people, of whom nobody becomes a user by being looked at: they are judged as if they had.
+    pub fn looked_at(issuers: impl IntoIterator<Item = Issuer>, commands: Commands, log: Arc<RevocationLog>) -> Self {
+        Self::of(issuers, Directory::new(commands, log, true))
+    }
+
+    fn of(issuers: impl IntoIterator<Item = Issuer>, directory: Directory) -> Self {
+        let named = |issuer: Issuer| (issuer.policy.name.as_str().to_owned(), issuer);
         Self {
-            policies: policies.into_iter().map(|policy| (policy.name.as_str().to_owned(), policy)).collect(),
-            directory: Directory::new(commands, log),
+            issuers: issuers.into_iter().map(named).collect(),
+            directory: Arc::new(directory),
             named: Cache::builder().max_capacity(NAMED).time_to_idle(NAMED_FOR).build(),
         }
     }
 
-    /// The same people, of whom nobody becomes a user by being looked at: they are judged as if they had.
-    #[must_use]
-    pub fn looking_only(mut self) -> Self {
-        self.directory = self.directory.looking_only();
-        self
-    }
-
     /// What the tokens of an issuer can come to.
     pub fn policy(&self, issuer: &str) -> Option<&IssuerPolicy> {
-        self.policies.get(issuer)
+        self.issuers.get(issuer).map(|issuer| &issuer.policy)
     }
 
     /// The names of the configured issuers.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.policies.keys().map(String::as_str)
+        self.issuers.keys().map(String::as_str)
     }
 
     /// What a credential of the gate's own may do that belongs to a person: no more than they may now, nor than their
@@ -92,10 +114,11 @@ impl People {
 
     /// Names a caller of an issuer's.
     async fn name(&self, validated: &Arc<Identity>) -> Result<Named, AuthError> {
-        let issuer = validated.issuer.as_deref().and_then(|name| self.policy(name));
-        let policy = issuer.ok_or(AuthError::InvalidIssuer)?;
+        let issuer = validated.issuer.as_deref().and_then(|name| self.issuers.get(name));
+        let issuer = issuer.ok_or(AuthError::InvalidIssuer)?;
+        let policy = &issuer.policy;
         let (identity, person) = if validated.kind == IdentityKind::User {
-            let person = self.meet(validated, policy).await?;
+            let person = self.meet(validated, issuer).await?;
             (named_person(validated, policy, &person), Some(person))
         } else {
             // Services belong to nobody and are members of nothing.
@@ -105,11 +128,12 @@ impl People {
         Ok(Named { validated: Arc::clone(validated), identity: Arc::new(identity), person })
     }
 
-    async fn meet(&self, who: &Identity, policy: &IssuerPolicy) -> Result<Arc<Person>, AuthError> {
+    async fn meet(&self, who: &Identity, issuer: &Issuer) -> Result<Arc<Person>, AuthError> {
         let id = who.user().ok_or(AuthError::InvalidToken)?;
-        let person = self.directory.person(&id, Some(Sight { who, provision: policy.provision })).await?;
-        admitted(policy, &person)?;
-        Ok(self.directory.keep_profile(person, who).await)
+        let sight = Sight { who, provision: issuer.policy.provision, profiles: issuer.profiles.as_ref() };
+        let person = self.directory.person(&id, Some(sight)).await?;
+        admitted(&issuer.policy, &person)?;
+        Ok(self.directory.keep_profile(person, sight).await)
     }
 }
 

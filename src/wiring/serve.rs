@@ -122,7 +122,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         mode: mode(config.auth.mode),
         bootstrap: bootstrap(&config.auth),
         validators: Vec::new(),
-        policies: Vec::new(),
+        issuers: Vec::new(),
         anonymous: AnonymousAccess {
             scopes: config.auth.anonymous_scopes.clone(),
             workspaces: config.auth.anonymous_workspaces.clone(),

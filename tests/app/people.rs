@@ -1,9 +1,14 @@
 //! People: made users at first sight, exactly once; their rights follow their memberships at once.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, Ordering},
+};
 
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use tidegate::{
+    app::people::Issuer,
     domain::{
         identity::Identity,
         ids::RevocationId,
@@ -15,12 +20,16 @@ use tidegate::{
         user::Role,
         workspace::WorkspaceAccess,
     },
-    ports::{repository::Repository, token_validator::AuthError},
+    ports::{
+        profile_source::{Profile, ProfileError, ProfileSource},
+        repository::Repository,
+        token_validator::AuthError,
+    },
 };
 
 use super::{
     town::{Town, id},
-    world::{admin, workspace},
+    world::{admin, eventually, workspace},
 };
 use crate::support::people::{bounded, client, only, person, placed, policy};
 
@@ -166,4 +175,63 @@ async fn a_token_of_an_issuer_without_a_policy_names_nobody() {
     let town = Town::of(policy(Provision::User)).await;
     let stranger = Identity { issuer: Some("elsewhere".to_owned()), ..person("ada") };
     assert_eq!(town.who(&town.token(stranger)).await.unwrap_err(), AuthError::InvalidIssuer);
+}
+
+/// Tells what it is told to tell, and counts.
+#[derive(Debug, Default)]
+struct Profiles {
+    told: Mutex<Option<Profile>>,
+    asked: AtomicU32,
+}
+
+#[async_trait]
+impl ProfileSource for Profiles {
+    async fn profile(&self, _: &str) -> Result<Option<Profile>, ProfileError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let told = self.told.lock().unwrap().clone();
+        told.map(Some).ok_or_else(|| ProfileError("down".to_owned()))
+    }
+}
+
+impl Profiles {
+    fn tell(&self, username: &str) {
+        let email = Some(format!("{username}@corp.test"));
+        *self.told.lock().unwrap() = Some(Profile { username: Some(username.to_owned()), email });
+    }
+}
+
+async fn with_profiles(provision: Provision) -> (Town, Arc<Profiles>) {
+    let profiles = Arc::new(Profiles::default());
+    let town = Town::of(Issuer { policy: policy(provision), profiles: Some(profiles.clone()) }).await;
+    (town, profiles)
+}
+
+#[tokio::test]
+async fn what_no_token_says_is_asked_of_the_issuer_at_first_sight_and_not_again() {
+    let (town, profiles) = with_profiles(Provision::Workspace).await;
+    profiles.tell("ada");
+    for _ in 0..3 {
+        let who = town.who(&town.token(person("ada"))).await.unwrap();
+        assert_eq!((who.username.as_deref(), who.email.as_deref()), (Some("ada"), Some("ada@corp.test")));
+    }
+    let own = id("ada").default_workspace().unwrap();
+    let mut view = town.world.repository.view().await.unwrap();
+    assert_eq!(view.workspaces().find(&own).await.unwrap().unwrap().name.as_str(), "ada");
+    assert_eq!(profiles.asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_tell_keeps_nobody_out_and_is_asked_again_later() {
+    let (town, profiles) = with_profiles(Provision::User).await;
+    for _ in 0..3 {
+        assert_eq!(town.who(&town.token(person("ada"))).await.unwrap().username, None);
+    }
+    assert_eq!(profiles.asked.load(Ordering::SeqCst), 1);
+    profiles.tell("ada");
+    town.world.pass(61);
+    eventually("she is called ada", || async {
+        town.who(&town.token(person("ada"))).await.unwrap().username.as_deref() == Some("ada")
+    })
+    .await;
+    assert_eq!(profiles.asked.load(Ordering::SeqCst), 2);
 }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use tidegate::{
-    app::authenticate::Credential,
+    app::{authenticate::Credential, people::Issuer},
     domain::{
         bearer::BearerToken,
         identity::Identity,
-        issuer::IssuerPolicy,
         user::{Role, UserId},
     },
     ports::token_validator::AuthError,
@@ -23,9 +22,9 @@ pub(super) struct Town {
 }
 
 impl Town {
-    pub(super) async fn of(policy: IssuerPolicy) -> Self {
+    pub(super) async fn of(known: impl Into<Issuer>) -> Self {
         let issuer = TestIssuer::default();
-        let world = World::of(|parts| issuer.join(parts, policy));
+        let world = World::of(|parts| issuer.join(parts, known));
         world.workspace("demo").await;
         Self { world, issuer }
     }

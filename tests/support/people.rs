@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use tidegate::{
+    app::people::Issuer,
     domain::{
         bearer::BearerToken,
         identity::{CredentialKind, Identity, IdentityKind},
@@ -32,8 +33,8 @@ pub(crate) struct TestIssuer {
 
 impl TestIssuer {
     /// These parts, with the issuer `corp`.
-    pub(crate) fn join(&self, parts: Parts, policy: IssuerPolicy) -> Parts {
-        Parts { validators: vec![Arc::new(self.clone())], policies: vec![policy], ..parts }
+    pub(crate) fn join(&self, parts: Parts, issuer: impl Into<Issuer>) -> Parts {
+        Parts { validators: vec![Arc::new(self.clone())], issuers: vec![issuer.into()], ..parts }
     }
 
     /// A token of somebody's.

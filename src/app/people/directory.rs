@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use moka::{Entry, future::Cache, ops::compute::Op};
 
-use super::first_sight::{self, Sight};
+use super::{
+    first_sight::{self, Sight},
+    profiles::Profiles,
+};
 use crate::{
     app::{
         commands::Commands,
@@ -14,7 +17,6 @@ use crate::{
         standing::{Epoch, Standing},
     },
     domain::{
-        identity::Identity,
         user::{Role, User, UserId},
         workspace::WorkspaceId,
     },
@@ -45,21 +47,17 @@ pub struct Person {
 /// Knows people.
 #[derive(Debug)]
 pub(super) struct Directory {
-    commands: Commands,
+    pub(super) commands: Commands,
     log: Arc<RevocationLog>,
-    people: Cache<UserId, Arc<Person>>,
-    looking_only: bool,
+    pub(super) people: Cache<UserId, Arc<Person>>,
+    pub(super) profiles: Profiles,
+    pub(super) looking_only: bool,
 }
 
 impl Directory {
-    pub(super) fn new(commands: Commands, log: Arc<RevocationLog>) -> Self {
+    pub(super) fn new(commands: Commands, log: Arc<RevocationLog>, looking_only: bool) -> Self {
         let people = Cache::builder().max_capacity(REMEMBERED).time_to_idle(REMEMBERED_FOR).build();
-        Self { commands, log, people, looking_only: false }
-    }
-
-    pub(super) fn looking_only(mut self) -> Self {
-        self.looking_only = true;
-        self
+        Self { commands, log, people, profiles: Profiles::default(), looking_only }
     }
 
     /// Whether what was read of a person still counts.
@@ -118,7 +116,8 @@ impl Directory {
             } else {
                 // Who is banned does not become a user on the way out.
                 self.standing().judge(sight.who)?;
-                let made = first_sight::make(&self.commands, id, sight).await;
+                let profile = self.profiles.introduction(id, sight, self.commands.now()).await;
+                let made = first_sight::make(&self.commands, id, sight, profile).await;
                 made.map_err(|error| unavailable(id, &error))?;
                 person = self.read(id).await?;
             }
@@ -137,46 +136,6 @@ impl Directory {
         let roles = memberships.into_iter().map(|membership| (membership.workspace, membership.role)).collect();
         Ok(Person { id: id.clone(), user, roles, read_at, named_as_of: None })
     }
-
-    /// Writes down what a token newly says of its person's name and address: once, not at each request. Of two tokens that
-    /// differ the younger one counts.
-    pub(super) async fn keep_profile(&self, person: Arc<Person>, who: &Identity) -> Arc<Person> {
-        let Some(user) = person.user.as_ref().filter(|_| !self.looking_only) else { return person };
-        let younger = person.named_as_of.is_none_or(|last| who.issued_at.is_some_and(|at| at > last));
-        let Some(renamed) = renamed(user, who).filter(|_| younger) else { return person };
-        if let Err(error) = write(&self.commands, renamed.clone()).await {
-            tracing::warn!(issuer = %person.id.issuer(), error = %error, "what a person is called could not be written");
-            return person;
-        }
-        let person = Arc::new(Person {
-            id: person.id.clone(),
-            user: Some(renamed),
-            roles: person.roles.clone(),
-            read_at: person.read_at,
-            named_as_of: who.issued_at,
-        });
-        self.people.insert(person.id.clone(), Arc::clone(&person)).await;
-        person
-    }
-}
-
-/// What a user is called by a token that says something new.
-fn renamed(user: &User, who: &Identity) -> Option<User> {
-    let renamed = User {
-        username: who.username.clone().or_else(|| user.username.clone()),
-        email: who.email.clone().or_else(|| user.email.clone()),
-        ..user.clone()
-    };
-    (renamed != *user).then_some(renamed)
-}
-
-async fn write(commands: &Commands, user: User) -> Result<(), AppError> {
-    commands
-        .run(move |unit| {
-            let user = user.clone();
-            Box::pin(async move { Ok(unit.uow().users().update(&user).await?) })
-        })
-        .await
 }
 
 fn unavailable(id: &UserId, error: &AppError) -> AuthError {

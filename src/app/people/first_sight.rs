@@ -1,5 +1,7 @@
 //! What happens at the first sight of a person: exactly once, however many of their requests come at once, and wherever.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::Person;
@@ -16,6 +18,7 @@ use crate::{
         user::{Membership, Role, User, UserId},
         workspace::{Workspace, WorkspaceId},
     },
+    ports::profile_source::{Profile, ProfileSource},
 };
 
 /// How long a workspace's name may be, in characters.
@@ -28,6 +31,8 @@ pub(super) struct Sight<'a> {
     pub(super) who: &'a Identity,
     /// What becomes of who is seen for the first time.
     pub(super) provision: Provision,
+    /// Who tells what they are called, where their token does not.
+    pub(super) profiles: Option<&'a Arc<dyn ProfileSource>>,
 }
 
 impl Sight<'_> {
@@ -36,15 +41,20 @@ impl Sight<'_> {
         self.provision != Provision::None
     }
 
-    fn user(&self, id: &UserId, now: Timestamp) -> User {
-        User { id: id.clone(), username: self.who.username.clone(), email: self.who.email.clone(), created_at: now }
+    fn user(&self, id: &UserId, profile: Profile, now: Timestamp) -> User {
+        User {
+            id: id.clone(),
+            username: self.who.username.clone().or(profile.username),
+            email: self.who.email.clone().or(profile.email),
+            created_at: now,
+        }
     }
 }
 
 /// Makes a user of somebody, and where the policy says so their own workspace: one unit. Of two replicas that see them
 /// first at once one makes it, and the other finds it.
-pub(super) async fn make(commands: &Commands, id: &UserId, sight: Sight<'_>) -> Result<(), AppError> {
-    let user = sight.user(id, commands.now());
+pub(super) async fn make(commands: &Commands, id: &UserId, sight: Sight<'_>, profile: Profile) -> Result<(), AppError> {
+    let user = sight.user(id, profile, commands.now());
     let workspace = match sight.provision {
         Provision::Workspace => Some(default_workspace(&user).map_err(AppError::text("/sub"))?),
         Provision::User | Provision::None => None,
@@ -91,7 +101,7 @@ fn workspace_name(user: &User, id: &WorkspaceId) -> Result<Name, InvalidText> {
 
 /// What a person would be after their first request.
 pub(super) fn suppose(person: &mut Person, sight: Sight<'_>, now: Timestamp) {
-    person.user = Some(sight.user(&person.id, now));
+    person.user = Some(sight.user(&person.id, Profile::default(), now));
     if sight.provision == Provision::Workspace
         && let Ok(workspace) = person.id.default_workspace()
     {

@@ -204,6 +204,7 @@ role_scopes = { developer = ["workflows:*"], auditor = "admin:audit:read" }
 max_scopes = ["*"]
 allowed_workspaces = ["team-*"]
 max_token_life = "1h"
+claims = { roles = ["realm_access.roles"], workspaces = "tenant" }
 "#
     ));
     let policy = &config.policy;
@@ -218,6 +219,7 @@ max_token_life = "1h"
     assert_eq!(policy.max_scopes, all_scopes());
     assert!(policy.allowed_workspaces.allow(&WorkspaceId::parse("team-a").unwrap()));
     assert!(!policy.allowed_workspaces.allow(&WorkspaceId::parse("demo").unwrap()));
+    assert_eq!(policy.claims.table()["workspaces"], ["tenant"]);
     assert_eq!(policy.max_token_life, SignedDuration::from_hours(1));
     for (keys, reason) in [
         ("provision = \"users\"\n", "did you mean user?"),
@@ -226,6 +228,7 @@ max_token_life = "1h"
         ("role_scopes = { a = [\"x\"] }\n", "unknown scope"),
         ("role_scopes = [\"x\"]\n", "must be a table"),
         ("default_workspaces = [\"a b\"]\n", "a workspace's id"),
+        ("claims = { role = \"x\" }\n", "is none of scopes, roles, workspaces"),
         ("max_token_life = 0\n", "must lie between"),
         ("jwks_timeout = 0\n", "at least 0.1 s"),
         ("jwks_timeout = 3600\n", "must lie between"),

@@ -109,7 +109,7 @@ fn of_policy(issuer: &IssuerConfig) -> [(&'static str, Value); 8] {
         ("role_scopes", Value::Object(roles)),
         ("max_scopes", scope_names(&policy.max_scopes)),
         ("allowed_workspaces", json!(policy.allowed_workspaces.globs())),
-        ("claims", json!(policy.claims)),
+        ("claims", json!(policy.claims.table())),
     ]
 }
 

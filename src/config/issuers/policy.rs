@@ -10,6 +10,7 @@ use super::{
     keys::Sort,
 };
 use crate::domain::{
+    claims::ClaimPaths,
     issuer::{IssuerPolicy, Provision, WorkspaceGlobs},
     scope::{Scope, Scopes},
 };
@@ -74,8 +75,9 @@ fn role_scopes(judge: &mut Judge<'_>) -> BTreeMap<String, Scopes> {
     parsed
 }
 
-fn claims(judge: &mut Judge<'_>) -> BTreeMap<String, Vec<String>> {
-    judge.get("claims").unwrap_or_default()
+fn claims(judge: &mut Judge<'_>) -> ClaimPaths {
+    let table: BTreeMap<String, Vec<String>> = judge.get("claims").unwrap_or_default();
+    judge.take("claims", ClaimPaths::parse(table).map_err(|error| error.to_string())).unwrap_or_default()
 }
 
 /// Names of scopes; `workflows:*` stands for all that begin so, `*` for all.

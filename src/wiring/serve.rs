@@ -178,6 +178,7 @@ fn settings(config: &Config) -> Settings {
         cors_allow_origins: config.server.cors_allow_origins.clone(),
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
+        ..Settings::default()
     }
 }
 

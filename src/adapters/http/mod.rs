@@ -26,6 +26,7 @@ mod identity;
 mod ijson;
 mod jobs;
 mod json;
+mod judged;
 mod matcher;
 mod members;
 mod messages;
@@ -40,6 +41,7 @@ mod processes;
 mod refusals;
 mod server;
 mod service_tokens;
+mod socket;
 mod tags;
 mod text;
 mod user_tasks;
@@ -73,6 +75,7 @@ use self::{
     operations_api::OperationsApi,
     processes::ProcessesApi,
     service_tokens::ServiceTokensApi,
+    socket::SocketApi,
     user_tasks::UserTasksApi,
     workflows::WorkflowsApi,
     workspaces::WorkspacesApi,
@@ -91,8 +94,10 @@ pub struct Settings {
     pub cors_allow_origins: Vec<String>,
     /// The host of the public URL: with authentication switched off, a `Host` that is answered.
     pub public_host: Option<String>,
-    /// Whether event streams take a token in the query.
+    /// Whether a stream of events, by SSE or WebSocket, takes a token in the query.
     pub query_tokens: bool,
+    /// How often a WebSocket is pinged. Whoever is silent, or takes nothing, for three times as long is gone.
+    pub heartbeat: Duration,
 }
 
 impl Default for Settings {
@@ -103,6 +108,7 @@ impl Default for Settings {
             cors_allow_origins: Vec::new(),
             public_host: None,
             query_tokens: true,
+            heartbeat: Duration::from_secs(15),
         }
     }
 }
@@ -117,6 +123,7 @@ type Apis = (
     WorkflowsApi,
     ExecutionsApi,
     EventsApi,
+    SocketApi,
     DeploymentsApi,
     ProcessesApi,
     UserTasksApi,
@@ -132,6 +139,7 @@ pub fn routes(
     stopping: &CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<> {
     let app_of = || Arc::clone(&app);
+    let cors = Cors::of(&settings.cors_allow_origins);
     let apis: Apis = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi,
@@ -141,6 +149,13 @@ pub fn routes(
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
         EventsApi { app: app_of(), stopping: stopping.clone() },
+        SocketApi {
+            app: app_of(),
+            cors: cors.clone(),
+            request_timeout: settings.request_timeout,
+            heartbeat: settings.heartbeat,
+            stopping: stopping.clone(),
+        },
         DeploymentsApi { app: app_of() },
         ProcessesApi { app: app_of() },
         UserTasksApi { app: app_of() },
@@ -156,14 +171,7 @@ pub fn routes(
         .zip(queries)
         .map(|(operation, query)| Route { endpoint: take(&mut endpoints, operation), query })
         .collect();
-    Gate {
-        cors: Cors::of(&settings.cors_allow_origins),
-        matcher: Matcher::of(OPERATIONS),
-        routes,
-        tasks: app.core.commands.tasks().clone(),
-        app,
-        settings,
-    }
+    Gate { cors, matcher: Matcher::of(OPERATIONS), routes, tasks: app.core.commands.tasks().clone(), app, settings }
 }
 
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;

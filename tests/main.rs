@@ -14,6 +14,7 @@ mod config;
 mod conformance;
 mod crash;
 mod http;
+mod peers;
 mod readme;
 mod replicas;
 mod support;

@@ -2,7 +2,8 @@
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use url::Url;
-use uuid::Uuid;
+
+use super::{environment, unique};
 
 /// A database that goes away with this value.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ pub(crate) struct TestDatabase {
 impl TestDatabase {
     /// Makes an empty database.
     pub(crate) async fn fresh() -> Self {
-        let server = server();
+        let server = environment("TIDEGATE_TEST_POSTGRES_URL");
         let name = format!("tidegate_test_{}", unique().simple());
         execute(&server, &format!("CREATE DATABASE {name}")).await;
         Self { server, name }
@@ -44,21 +45,4 @@ async fn execute(server: &str, sql: &str) {
     let connection: DatabaseConnection = Database::connect(server).await.expect("the test server answers");
     connection.execute_unprepared(sql).await.expect(sql);
     connection.close().await.expect("the connection ends");
-}
-
-/// A name that no other test has, in this process or another.
-fn unique() -> Uuid {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).expect("randomness");
-    Uuid::from_bytes(bytes)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the tests' own setting, which the gate never reads")]
-fn server() -> String {
-    std::env::var("TIDEGATE_TEST_POSTGRES_URL").unwrap_or_else(|_| {
-        panic!(
-            "TIDEGATE_TEST_POSTGRES_URL is not set: run `make test`, or `scripts/with-postgres cargo test`, \
-             which start a Postgres for the tests"
-        )
-    })
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use crate::domain::page::PageRequest;
+use crate::domain::{page::PageRequest, user::UserId};
 
 /// A position that no list gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,4 +42,53 @@ impl FromStr for TimePosition {
 /// Where the page before ended, if there was one. A list that meets a position of no list has an empty page.
 pub(super) fn below<T: FromStr>(page: &PageRequest) -> Result<Option<T>, Foreign> {
     page.after.as_ref().map(|after| after.0.parse().map_err(|_| Foreign)).transpose()
+}
+
+/// The place of something that has a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NumberPosition(pub(super) u64);
+
+impl NumberPosition {
+    /// The text form.
+    pub(super) fn text(self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl FromStr for NumberPosition {
+    type Err = Foreign;
+
+    fn from_str(text: &str) -> Result<Self, Foreign> {
+        text.parse().map(Self).map_err(|_| Foreign)
+    }
+}
+
+/// The place of a member: since when, then who, the issuer first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct MemberPosition {
+    /// Microseconds since 1970.
+    pub(super) micros: i64,
+    /// Who.
+    pub(super) user: UserId,
+}
+
+impl MemberPosition {
+    pub(super) fn new(since: Timestamp, user: UserId) -> Self {
+        Self { micros: since.as_microsecond(), user }
+    }
+
+    /// The text form.
+    pub(super) fn text(&self) -> String {
+        format!("{}/{}", self.micros, self.user)
+    }
+}
+
+impl FromStr for MemberPosition {
+    type Err = Foreign;
+
+    fn from_str(text: &str) -> Result<Self, Foreign> {
+        let (micros, user) = text.split_once('/').ok_or(Foreign)?;
+        let user = UserId::parse(user).map_err(|_| Foreign)?;
+        Ok(Self { micros: micros.parse().map_err(|_| Foreign)?, user })
+    }
 }

@@ -3,6 +3,7 @@
 //! The tables are persistent maps, so that a snapshot costs nothing: a view is the last committed snapshot; a unit of work
 //! changes its own, one unit at a time, and its commit puts that in the place of the last.
 
+mod audit;
 mod definitions;
 mod deployments;
 mod events;
@@ -13,11 +14,14 @@ mod index;
 mod instances;
 mod jobs;
 mod matching;
+mod memberships;
 mod messages;
+mod revocations;
 mod subscriptions;
 mod tasks;
 mod timers;
 mod tokens;
+mod users;
 mod workflows;
 mod workspaces;
 
@@ -37,8 +41,8 @@ use super::spent::spent;
 use crate::ports::{
     engine_store::{BufferedMessages, Definitions, Incidents, Instances, Jobs, Subscriptions, Tasks, Timers},
     repository::{
-        Deployments, Events, Executions, IdempotencyKeys, Repository, RepositoryError, ServiceTokens, UnitOfWork,
-        Workflows, Workspaces,
+        Audit, Deployments, Events, Executions, IdempotencyKeys, Memberships, Repository, RepositoryError, Revocations,
+        ServiceTokens, UnitOfWork, Users, Workflows, Workspaces,
     },
 };
 
@@ -76,6 +80,10 @@ struct State {
     executions: executions::Table,
     events: events::Table,
     tokens: tokens::Table,
+    users: users::Table,
+    memberships: memberships::Table,
+    revocations: revocations::Table,
+    audit: audit::Table,
     idempotency: idempotency::Table,
     definitions: definitions::Table,
     instances: instances::Table,
@@ -182,6 +190,22 @@ impl UnitOfWork for MemoryUnit {
     }
 
     fn tokens(&mut self) -> &mut dyn ServiceTokens {
+        self
+    }
+
+    fn users(&mut self) -> &mut dyn Users {
+        self
+    }
+
+    fn memberships(&mut self) -> &mut dyn Memberships {
+        self
+    }
+
+    fn revocations(&mut self) -> &mut dyn Revocations {
+        self
+    }
+
+    fn audit(&mut self) -> &mut dyn Audit {
         self
     }
 

@@ -56,6 +56,10 @@ impl Workspaces for MemoryUnit {
         self.read(|state| state.workspaces.rows.get(id).cloned())
     }
 
+    async fn lock(&mut self, id: &WorkspaceId) -> Result<Option<Workspace>, RepositoryError> {
+        self.hold(|state| state.workspaces.rows.get(id).cloned())
+    }
+
     async fn list(&mut self, within: &WorkspaceAccess, page: &PageRequest) -> Result<Page<Workspace>, RepositoryError> {
         self.read(|state| state.workspaces.list(within, page))
     }

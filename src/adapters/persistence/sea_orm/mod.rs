@@ -5,6 +5,7 @@
 
 #![expect(unreachable_pub, reason = "SeaORM's derived entities are public types, here in private modules")]
 
+mod audit;
 mod config;
 mod definitions;
 mod deployments;
@@ -15,15 +16,18 @@ mod idempotency;
 mod incidents;
 mod instances;
 mod jobs;
+mod memberships;
 mod messages;
 mod migrations;
 mod postgres;
+mod revocations;
 mod sqlite;
 mod subscriptions;
 mod tasks;
 mod timers;
 mod tokens;
 mod unit;
+mod users;
 mod value;
 mod workflows;
 mod workspaces;

@@ -6,12 +6,13 @@ use sea_orm::{Condition, ExprTrait, IntoActiveModel, Order, QueryOrder, QuerySel
 use super::{
     error::{corrupt, sorted},
     unit::{Db, SeaOrmUnit, add},
-    value::{count, hash, json, micros, number, remark_if, time, time_if, unjson, workspace},
+    value::{count, hash, identity_kind, json, micros, number, remark_if, time, time_if, unjson, user, workspace},
     workspaces::before,
 };
 use crate::{
     adapters::persistence::position::{TimePosition, below},
     domain::{
+        identity::Maker,
         page::{Page, PageRequest},
         scope::{Scope, Scopes},
         service_token::{HashedToken, PreviousSecret, Revocation, ServiceToken, ServiceTokenId},
@@ -38,6 +39,10 @@ pub struct Model {
     pub created_by: String,
     pub last_used_at: Option<i64>,
     pub use_count: i64,
+    pub created_by_kind: String,
+    pub created_by_issuer: Option<String>,
+    pub owner_issuer: Option<String>,
+    pub owner_subject: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -63,9 +68,13 @@ fn row(from: &ServiceToken) -> Result<Model, RepositoryError> {
         rotated_at: from.rotated_at.map(micros),
         revoked_at: from.revoked.as_ref().map(|revocation| micros(revocation.at)),
         revocation_reason: reason.map(|reason| reason.as_str().to_owned()),
-        created_by: from.created_by.clone(),
+        created_by: from.created_by.subject.clone(),
         last_used_at: from.last_used_at.map(micros),
         use_count: number(from.use_count)?,
+        created_by_kind: from.created_by.kind.as_str().to_owned(),
+        created_by_issuer: from.created_by.issuer.clone(),
+        owner_issuer: from.owner.as_ref().map(|owner| owner.issuer().as_str().to_owned()),
+        owner_subject: from.owner.as_ref().map(|owner| owner.subject().to_owned()),
     })
 }
 
@@ -87,6 +96,12 @@ fn read(row: Model) -> Result<ServiceToken, RepositoryError> {
         }
     };
     let reason = remark_if(row.revocation_reason)?;
+    let owner = match (row.owner_issuer, row.owner_subject) {
+        (None, None) => None,
+        (Some(issuer), Some(subject)) => Some(user(&issuer, subject)?),
+        _ => return Err(corrupt("owner")),
+    };
+    let kind = identity_kind(&row.created_by_kind)?;
     Ok(ServiceToken {
         id: ServiceTokenId::parse(&row.id).map_err(|_| corrupt("token identifier"))?,
         hash: HashedToken::from_bytes(hash(row.hash)?),
@@ -97,7 +112,8 @@ fn read(row: Model) -> Result<ServiceToken, RepositoryError> {
         expires_at: time_if(row.expires_at)?,
         rotated_at: time_if(row.rotated_at)?,
         revoked: time_if(row.revoked_at)?.map(|at| Revocation { at, reason }),
-        created_by: row.created_by,
+        created_by: Maker { kind, issuer: row.created_by_issuer, subject: row.created_by },
+        owner,
         last_used_at: time_if(row.last_used_at)?,
         use_count: count(row.use_count)?,
     })

@@ -20,8 +20,8 @@ use crate::{
     ports::{
         engine_store::{BufferedMessages, Definitions, Incidents, Instances, Jobs, Subscriptions, Tasks, Timers},
         repository::{
-            Deployments, Events, Executions, IdempotencyKeys, RepositoryError, ServiceTokens, UnitOfWork, Workflows,
-            Workspaces,
+            Audit, Deployments, Events, Executions, IdempotencyKeys, Memberships, RepositoryError, Revocations,
+            ServiceTokens, UnitOfWork, Users, Workflows, Workspaces,
         },
     },
 };
@@ -101,6 +101,22 @@ impl UnitOfWork for SeaOrmUnit {
     }
 
     fn tokens(&mut self) -> &mut dyn ServiceTokens {
+        self
+    }
+
+    fn users(&mut self) -> &mut dyn Users {
+        self
+    }
+
+    fn memberships(&mut self) -> &mut dyn Memberships {
+        self
+    }
+
+    fn revocations(&mut self) -> &mut dyn Revocations {
+        self
+    }
+
+    fn audit(&mut self) -> &mut dyn Audit {
         self
     }
 

@@ -9,7 +9,9 @@ use crate::{
     domain::{
         engine::EngineName,
         execution::ExecutionStatus,
+        identity::IdentityKind,
         text::{Key, Name, Remark},
+        user::{IssuerName, UserId},
         workspace::{WorkspaceAccess, WorkspaceId},
     },
     ports::repository::RepositoryError,
@@ -25,6 +27,11 @@ pub(super) fn micros(at: Timestamp) -> i64 {
 /// The microseconds of the moment at which Postgres began the statement (a stable value, fit for index look-ups).
 pub(super) fn now_in_database() -> Expr {
     Expr::cust("CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS bigint)")
+}
+
+/// The microseconds of the moment at which the database runs the statement.
+pub(super) fn time_of_database(postgres: bool) -> Expr {
+    if postgres { now_in_database() } else { Expr::cust("CAST(unixepoch('subsec') * 1000000 AS integer)") }
 }
 
 /// Through seconds and nanoseconds: `Timestamp::from_microsecond` cannot read the last second that a timestamp can name,
@@ -94,6 +101,19 @@ pub(super) fn text(key: Option<&Key>) -> Option<String> {
 
 pub(super) fn remark_if(stored: Option<String>) -> Read<Option<Remark>> {
     stored.map(|text| Remark::parse(text).map_err(|_| corrupt("text"))).transpose()
+}
+
+pub(super) fn identity_kind(stored: &str) -> Read<IdentityKind> {
+    IdentityKind::parse(stored).ok_or_else(|| corrupt("kind of caller"))
+}
+
+pub(super) fn issuer(stored: &str) -> Read<IssuerName> {
+    IssuerName::parse(stored).map_err(|_| corrupt("issuer's name"))
+}
+
+/// A person, who is kept as issuer and subject.
+pub(super) fn user(stored_issuer: &str, subject: String) -> Read<UserId> {
+    UserId::new(issuer(stored_issuer)?, subject).map_err(|_| corrupt("user's id"))
 }
 
 pub(super) fn status(stored: &str) -> Read<ExecutionStatus> {

@@ -61,6 +61,13 @@ impl Workspaces for SeaOrmUnit {
         db.settle(found)
     }
 
+    async fn lock(&mut self, id: &WorkspaceId) -> Result<Option<Workspace>, RepositoryError> {
+        let db = self.writing().await?;
+        let found = Entity::find_by_id(id.as_str()).lock_exclusive().one(&db).await.map_err(sorted)?;
+        let found = found.map(read).transpose()?;
+        db.settle(found)
+    }
+
     async fn list(
         &mut self,
         within_: &WorkspaceAccess,

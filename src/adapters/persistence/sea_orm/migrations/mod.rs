@@ -9,7 +9,10 @@ pub(super) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Script { name: "m0001_first", sql: include_str!("m0001_first.sql") })]
+        vec![
+            Box::new(Script { name: "m0001_first", sql: include_str!("m0001_first.sql") }),
+            Box::new(Script { name: "m0002_identity", sql: include_str!("m0002_identity.sql") }),
+        ]
     }
 }
 

@@ -17,7 +17,7 @@ async fn without_authentication_anonymous_may_do_everything_and_in_optional_all_
     for (mode, may_administer) in [(Mode::Disabled, true), (Mode::Optional, false)] {
         let world = World::of(|parts| tidegate::wiring::Parts { mode, ..parts });
         let who = world.app().authenticator.authenticate(&Credential::Missing).await.unwrap().identity;
-        assert_eq!(who.scopes == all_scopes(), may_administer, "{mode:?}");
+        assert_eq!(who.rights.told_scopes() == all_scopes(), may_administer, "{mode:?}");
         assert!(who.may_somewhere(Scope::VaultWrite) && !who.authenticated());
     }
 }

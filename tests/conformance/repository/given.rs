@@ -11,7 +11,7 @@ use tidegate::{
         event::{EventType, NewEvent},
         execution::{Execution, ExecutionStatus, Starter},
         idempotency::{Fingerprint, IdempotencyKey, IdempotencyRecord},
-        identity::IdentityKind,
+        identity::{Identity, IdentityKind},
         ids::{DeploymentId, EventId, ExecutionId, WorkflowId},
         json::JsonObject,
         scope::Scope,
@@ -157,7 +157,8 @@ pub(super) fn token(identifier: &str, second: i64) -> ServiceToken {
         expires_at: Some(at(1_000_000)),
         rotated_at: None,
         revoked: None,
-        created_by: "bootstrap".into(),
+        created_by: (&Identity::bootstrap(BTreeSet::new(), None)).into(),
+        owner: None,
         last_used_at: None,
         use_count: 0,
     }

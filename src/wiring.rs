@@ -19,17 +19,19 @@ use crate::{
         engines::embedded::{AutoCommitEngine, EmbeddedEngine},
         http::{self, Settings},
         persistence::memory::MemoryRepository,
+        rate_limit::memory::MemoryLimiter,
         realtime::in_process::InProcessPublisher,
         rng::SystemRng,
     },
     app::{
         App,
-        authenticate::{AnonymousAccess, Authenticator, Mode, Scheme},
+        authenticate::{AnonymousAccess, Authenticator, Entrance, Mode, Scheme},
         background::Background,
         commands::Commands,
         context,
         core::Core,
         engines::Engines,
+        limits::{LimitPolicy, Limits},
         revocation_log::RevocationLog,
         signals::{POLL, Signals},
         token_uses::TokenUses,
@@ -41,7 +43,10 @@ use crate::{
         text::InvalidText,
         workspace::WorkspaceAccess,
     },
-    ports::{clock::Clock, publisher::EventFeed, repository::Repository, rng::Rng, token_validator::TokenValidator},
+    ports::{
+        clock::Clock, publisher::EventFeed, rate_limiter::RateLimiter, repository::Repository, rng::Rng,
+        token_validator::TokenValidator,
+    },
 };
 
 /// A credential that lives in the configuration.
@@ -72,6 +77,10 @@ pub struct Parts {
     pub bootstrap: Option<BootstrapToken>,
     /// What anonymous callers may do in mode `optional`.
     pub anonymous: AnonymousAccess,
+    /// Where failures to authenticate are counted.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// How many failures are judged.
+    pub limits: LimitPolicy,
     /// The longest life that a service token may be given.
     pub max_token_life: Option<SignedDuration>,
     /// How long what ended stays readable.
@@ -92,6 +101,8 @@ impl Parts {
             mode: Mode::Unset,
             bootstrap: None,
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
+            limiter: Arc::new(MemoryLimiter::default()),
+            limits: LimitPolicy::default(),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
         })
@@ -125,7 +136,8 @@ const WRITE_USES_WITHIN: Duration = Duration::from_secs(1);
 impl Gate {
     /// Puts a gate together. Nothing runs before [`start`](Self::start).
     pub fn new(parts: Parts) -> Self {
-        let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl } = parts;
+        let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } = parts;
+        let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
@@ -151,10 +163,9 @@ impl Gate {
         let validator = with_bootstrap(bootstrap, clock, tokens);
         let schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
         let authenticator = Authenticator::new(
-            mode,
+            Entrance { mode, configured, anonymous },
             schemes,
-            anonymous,
-            configured,
+            limits,
             Arc::clone(&repository),
             Arc::clone(&uses),
             Arc::clone(&log),

@@ -3,6 +3,7 @@
 mod credentials;
 mod deployments;
 mod jobs;
+mod limits;
 mod repeats;
 mod service_tokens;
 mod timers;

@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod executions;
 pub mod jobs;
+pub mod limits;
 pub mod messages;
 pub mod processes;
 pub mod recorder;

@@ -7,6 +7,7 @@
 mod answers;
 mod body;
 mod call;
+mod client_address;
 mod codes;
 mod conditions;
 mod credentials;
@@ -57,6 +58,7 @@ use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    client_address::ClientAddress,
     deployments::DeploymentsApi,
     engines::EnginesApi,
     events::EventsApi,
@@ -75,7 +77,11 @@ use self::{
     workflows::WorkflowsApi,
     workspaces::WorkspacesApi,
 };
-pub use self::{document::Document, server::serve};
+pub use self::{
+    client_address::{NetworkError, TrustedProxies},
+    document::Document,
+    server::serve,
+};
 use crate::app::App;
 
 /// How the HTTP API behaves.
@@ -91,6 +97,8 @@ pub struct Settings {
     pub public_host: Option<String>,
     /// Whether event streams take a token in the query.
     pub query_tokens: bool,
+    /// The proxies that say from where a request comes.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for Settings {
@@ -101,6 +109,7 @@ impl Default for Settings {
             cors_allow_origins: Vec::new(),
             public_host: None,
             query_tokens: true,
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }
@@ -154,6 +163,7 @@ pub fn routes(
         .collect();
     Gate {
         cors: Cors::of(&settings.cors_allow_origins),
+        addresses: ClientAddress::behind(settings.trusted_proxies.clone()),
         matcher: Matcher::of(OPERATIONS),
         routes,
         tasks: app.core.commands.tasks().clone(),

@@ -136,7 +136,8 @@ const WRITE_USES_WITHIN: Duration = Duration::from_secs(1);
 impl Gate {
     /// Puts a gate together. Nothing runs before [`start`](Self::start).
     pub fn new(parts: Parts) -> Self {
-        let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } = parts;
+        let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
+            parts;
         let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());

@@ -7,3 +7,4 @@ mod credentials;
 mod document;
 mod resources;
 mod running;
+mod sockets;

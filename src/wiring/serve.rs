@@ -16,7 +16,7 @@ use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenErr
 use crate::{
     adapters::{
         clock::SystemClock,
-        http::Settings,
+        http::{Settings, TrustedProxies},
         persistence::{
             memory::MemoryRepository,
             sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
@@ -121,7 +121,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
-    if config.auth.mode.is_none() && config.auth.bootstrap_service_token.is_none() {
+    if config.auth.mode.is_none() && !config.auth.holds_credential() {
         first_token::mint(&*repository, &*clock, &*rng, &folder(&config)).await?;
     }
     let stored = repository.view().await?.tokens().any().await?;
@@ -208,6 +208,7 @@ fn settings(config: &Config) -> Settings {
         cors_allow_origins: config.server.cors_allow_origins.clone(),
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
+        trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.iter().copied()),
         ..Settings::default()
     }
 }

@@ -97,3 +97,22 @@ async fn a_limit_reached_on_one_replica_holds_on_the_other_and_alone_when_redis_
     let log = std::fs::read_to_string(third.folder().join("log")).unwrap();
     assert!(log.contains("Redis does not answer"), "{log}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_trusted_proxy_each_client_has_a_limit_of_its_own_and_stands_in_the_log() {
+    let gate = gate(&[("TIDEGATE_SERVER__TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8")]);
+    let guess = async |forwarded_for: &str| {
+        gate.caller(unique("guess")).get("/api/whoami").header("X-Forwarded-For", forwarded_for).await
+    };
+    for _ in 0..5 {
+        guess("198.51.100.66, 203.0.113.9, 10.0.0.7").await.problem(401, "auth.invalid_token");
+    }
+    let limited = guess("203.0.113.9").await;
+    assert_eq!(
+        limited.problem(429, "auth.rate_limited.ip")["detail"],
+        "Too many authentication attempts from IP 203.0.113.9"
+    );
+    guess("203.0.113.10").await.problem(401, "auth.invalid_token");
+    let log = std::fs::read_to_string(gate.folder().join("log")).unwrap();
+    assert!(log.contains("203.0.113.9") && !log.contains("198.51.100.66"), "{log}");
+}

@@ -11,8 +11,8 @@ use crate::support::gateway::{Answer, TestGateway};
 async fn behind(proxies: &[&str]) -> TestGateway {
     let parts = Parts::in_memory().unwrap();
     let limits = LimitPolicy { ip: 1, ..LimitPolicy::default() };
-    let settings =
-        Settings { trusted_proxies: TrustedProxies::parse(proxies.iter().copied()).unwrap(), ..Settings::default() };
+    let trusted_proxies = TrustedProxies::new(proxies.iter().map(|net| net.parse().unwrap()));
+    let settings = Settings { trusted_proxies, ..Settings::default() };
     TestGateway::of(Parts { mode: Mode::Required, limits, ..parts }, settings).await
 }
 

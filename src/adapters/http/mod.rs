@@ -27,6 +27,7 @@ mod identity;
 mod ijson;
 mod jobs;
 mod json;
+mod judged;
 mod matcher;
 mod messages;
 mod operations;
@@ -40,6 +41,7 @@ mod processes;
 mod refusals;
 mod server;
 mod service_tokens;
+mod socket;
 mod tags;
 mod text;
 mod user_tasks;
@@ -73,15 +75,12 @@ use self::{
     operations_api::OperationsApi,
     processes::ProcessesApi,
     service_tokens::ServiceTokensApi,
+    socket::SocketApi,
     user_tasks::UserTasksApi,
     workflows::WorkflowsApi,
     workspaces::WorkspacesApi,
 };
-pub use self::{
-    client_address::{NetworkError, TrustedProxies},
-    document::Document,
-    server::serve,
-};
+pub use self::{client_address::TrustedProxies, document::Document, server::serve};
 use crate::app::App;
 
 /// How the HTTP API behaves.
@@ -95,10 +94,12 @@ pub struct Settings {
     pub cors_allow_origins: Vec<String>,
     /// The host of the public URL: with authentication switched off, a `Host` that is answered.
     pub public_host: Option<String>,
-    /// Whether event streams take a token in the query.
+    /// Whether a stream of events, by SSE or WebSocket, takes a token in the query.
     pub query_tokens: bool,
     /// The proxies that say from where a request comes.
     pub trusted_proxies: TrustedProxies,
+    /// How often a WebSocket is pinged. Whoever is silent, or takes nothing, for three times as long is gone.
+    pub heartbeat: Duration,
 }
 
 impl Default for Settings {
@@ -110,6 +111,7 @@ impl Default for Settings {
             public_host: None,
             query_tokens: true,
             trusted_proxies: TrustedProxies::default(),
+            heartbeat: Duration::from_secs(15),
         }
     }
 }
@@ -123,6 +125,7 @@ type Apis = (
     WorkflowsApi,
     ExecutionsApi,
     EventsApi,
+    SocketApi,
     DeploymentsApi,
     ProcessesApi,
     UserTasksApi,
@@ -138,6 +141,7 @@ pub fn routes(
     stopping: &CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<> {
     let app_of = || Arc::clone(&app);
+    let cors = Cors::of(&settings.cors_allow_origins);
     let apis: Apis = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi,
@@ -146,6 +150,13 @@ pub fn routes(
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
         EventsApi { app: app_of(), stopping: stopping.clone() },
+        SocketApi {
+            app: app_of(),
+            cors: cors.clone(),
+            request_timeout: settings.request_timeout,
+            heartbeat: settings.heartbeat,
+            stopping: stopping.clone(),
+        },
         DeploymentsApi { app: app_of() },
         ProcessesApi { app: app_of() },
         UserTasksApi { app: app_of() },
@@ -162,7 +173,7 @@ pub fn routes(
         .map(|(operation, query)| Route { endpoint: take(&mut endpoints, operation), query })
         .collect();
     Gate {
-        cors: Cors::of(&settings.cors_allow_origins),
+        cors,
         addresses: ClientAddress::behind(settings.trusted_proxies.clone()),
         matcher: Matcher::of(OPERATIONS),
         routes,

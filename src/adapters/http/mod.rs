@@ -29,6 +29,7 @@ mod jobs;
 mod json;
 mod judged;
 mod matcher;
+mod members;
 mod messages;
 mod operations;
 mod operations_api;
@@ -70,6 +71,7 @@ use self::{
     identity::IdentityApi,
     jobs::JobsApi,
     matcher::Matcher,
+    members::MembersApi,
     messages::MessagesApi,
     operations::{OPERATIONS, Operation},
     operations_api::OperationsApi,
@@ -122,6 +124,7 @@ type Apis = (
     IdentityApi,
     ServiceTokensApi,
     WorkspacesApi,
+    MembersApi,
     WorkflowsApi,
     ExecutionsApi,
     EventsApi,
@@ -147,6 +150,7 @@ pub fn routes(
         IdentityApi,
         ServiceTokensApi { app: app_of() },
         WorkspacesApi { app: app_of() },
+        MembersApi { app: app_of() },
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
         EventsApi { app: app_of(), stopping: stopping.clone() },

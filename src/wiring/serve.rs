@@ -121,6 +121,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         engine,
         mode: mode(config.auth.mode),
         bootstrap: bootstrap(&config.auth),
+        validators: Vec::new(),
+        issuers: Vec::new(),
         anonymous: AnonymousAccess {
             scopes: config.auth.anonymous_scopes.clone(),
             workspaces: config.auth.anonymous_workspaces.clone(),
@@ -178,6 +180,7 @@ fn settings(config: &Config) -> Settings {
         cors_allow_origins: config.server.cors_allow_origins.clone(),
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
+        ..Settings::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Validators of bearer tokens.
 
 pub mod bootstrap;
+pub mod jwt;
 pub mod service_tokens;
 
 use std::sync::Arc;

@@ -1,7 +1,9 @@
 //! Validators of bearer tokens.
 
 pub mod bootstrap;
+mod outgoing;
 pub mod service_tokens;
+pub mod workos_api;
 
 use std::sync::Arc;
 

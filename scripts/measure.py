@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""scripts/measure.py TIDEGATE [SECONDS]: the measurements; scripts/measure prepares what they need.
+"""scripts/measure.py TIDEGATE JWT_LOAD [SECONDS]: the measurements; scripts/measure prepares what they need.
 
 Whatever is compared is measured in turns (A B A B A B) against one server, and the medians are compared.
 """
@@ -67,6 +67,61 @@ def whoami(gate, client, seconds):
     live, judged = in_turns(gate, (None, ["/health/live"]), (client.token, ["/api/whoami"]), seconds)
     print(f"GET /health/live           {live:10.0f} /s")
     print(f"GET /api/whoami            {judged:10.0f} /s   {judged / live:.2f} of it (goal 0.85)", flush=True)
+
+
+class Different:
+    """Requests that each come with another token; no line of the file is used twice."""
+
+    def __init__(self, file):
+        self.file, self.used = file, 0
+        self.left = len(pathlib.Path(file).read_text().splitlines())
+
+    def load(self, url, path, seconds):
+        command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(BENCHES / "tokens.lua"), url, "--"]
+        output = subprocess.run(
+            [*command, path, self.file, str(self.used)], check=True, capture_output=True, text=True
+        ).stdout
+        good, bad, duration, _ = next(line for line in output.splitlines() if line.startswith("RESULT")).split()[1:]
+        check(f"no token is refused, {bad} were", int(bad) == 0)
+        # Each of the two threads takes every other line; one may run ahead of the other.
+        self.used += int(int(good) * 1.3)
+        check(f"there were tokens enough: {self.used} of {self.left}", self.used <= self.left)
+        return float(good) / float(duration)
+
+
+def tokens(binary, load_binary, seconds):
+    """RS256: one token again and again against a service token, and all-different ones against a bare poem handler."""
+    with tempfile.TemporaryDirectory(prefix="tidegate-measure-") as folder:
+        subprocess.run([load_binary, "mint", folder, str(100_000)], check=True)
+        keys = pathlib.Path(folder, "jwks.json").read_text()
+        pathlib.Path(folder, "config.toml").write_text(f"""[[auth.issuers]]
+name = "load"
+kind = "jwt"
+issuers = ["https://load.example"]
+audiences = ["tidegate"]
+jwks = '{keys}'
+""")
+        gate = Gate(binary, folder)
+        bare = subprocess.Popen([load_binary, "serve", folder], stdout=subprocess.PIPE, text=True)
+        try:
+            client, _ = prepare(gate)
+            first = pathlib.Path(folder, "tokens").read_text().partition("\n")[0]
+            path = ["/api/workflows?workspace_id=load&limit=1"]
+            service, cached = in_turns(gate, (client.token, path), (first, path), seconds)
+            print(f"GET, service token         {service:10.0f} /s")
+            print(f"GET, RS256, cached         {cached:10.0f} /s   {cached / service:.2f} of it (goal 0.9)", flush=True)
+            url = "http://" + bare.stdout.readline().strip()
+            different, results = Different(f"{folder}/tokens"), ([], [])
+            for _ in range(ROUNDS):
+                results[0].append(different.load(url, "/", 1))
+                results[1].append(different.load(gate.url, "/api/whoami", 1))
+            one, other = (statistics.median(result) for result in results)
+            print(f"bare poem, RS256           {one:10.0f} /s   all different")
+            print(f"GET /api/whoami, RS256     {other:10.0f} /s   all different; {other / one:.2f} of it (goal 0.9)", flush=True)
+        finally:
+            bare.terminate()
+            bare.wait()
+            gate.stop()
 
 
 def executions(gate, client, workflows, seconds):
@@ -144,13 +199,15 @@ def machine():
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    binary = str(pathlib.Path(sys.argv[1]).resolve())
-    seconds = int(sys.argv[2]) if len(sys.argv) == 3 else 10
+    binary, load_binary = (str(pathlib.Path(path).resolve()) for path in sys.argv[1:3])
+    seconds = int(sys.argv[3]) if len(sys.argv) == 4 else 10
     machine()
+    print("Bearer tokens")
+    tokens(binary, load_binary, seconds)
     with tempfile.TemporaryDirectory(prefix="tidegate-measure-") as folder:
-        print("On SQLite")
+        print("\nOn SQLite")
         gate = Gate(binary, folder)
         try:
             client, workflows = prepare(gate)

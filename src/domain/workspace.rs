@@ -41,7 +41,7 @@ impl fmt::Display for WorkspaceId {
 
 /// Texts one after the other, each behind its length, so that none runs into its neighbour: what ids are hashed from.
 pub(crate) fn length_prefixed(parts: &[&str]) -> String {
-    parts.iter().map(|part| format!("{}:{part}", part.len())).collect()
+    parts.iter().flat_map(|part| [part.len().to_string(), ":".to_owned(), (*part).to_owned()]).collect()
 }
 
 /// A workspace: everything on an engine belongs to one.

@@ -1,6 +1,7 @@
 //! What every [`Repository`] owes, line by line of the contracts in `src/ports/repository.rs` and
 //! `src/ports/engine_store.rs`. Another adapter joins by one line in [`suite`].
 
+mod audit;
 mod definitions;
 mod deployments;
 mod events;
@@ -10,14 +11,18 @@ mod idempotency;
 mod incidents;
 mod instances;
 mod jobs;
+mod memberships;
 mod messages;
+mod migrations;
 mod postgres;
+mod revocations;
 mod sqlite;
 mod subscriptions;
 mod tasks;
 mod timers;
 mod tokens;
 mod units;
+mod users;
 mod workflows;
 mod workspaces;
 

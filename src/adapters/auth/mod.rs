@@ -2,7 +2,9 @@
 
 pub mod bootstrap;
 pub mod jwt;
+mod outgoing;
 pub mod service_tokens;
+pub mod workos_api;
 
 use std::sync::Arc;
 

@@ -6,17 +6,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tidegate::{
     domain::{
+        audit::{AuditIdentity, AuditOutcome, NewAuditEntry},
         deployment::{DeployedProcess, Deployment, Resource, digest},
         engine::{EngineName, NativeId},
         event::{EventType, NewEvent},
         execution::{Execution, ExecutionStatus, Starter},
         idempotency::{Fingerprint, IdempotencyKey, IdempotencyRecord},
-        identity::{Identity, IdentityKind},
-        ids::{DeploymentId, EventId, ExecutionId, WorkflowId},
+        identity::{IdentityKind, Maker},
+        ids::{DeploymentId, EventId, ExecutionId, RevocationId, WorkflowId},
         json::JsonObject,
+        revocation::{Revocation, Revoked},
         scope::Scope,
         service_token::{HashedToken, ServiceToken, ServiceTokenId},
-        text::{Key, Name},
+        text::{Key, Name, Remark},
+        user::{Membership, Role, User, UserId},
         workflow::Workflow,
         workspace::{Workspace, WorkspaceAccess, WorkspaceId},
     },
@@ -157,10 +160,65 @@ pub(super) fn token(identifier: &str, second: i64) -> ServiceToken {
         expires_at: Some(at(1_000_000)),
         rotated_at: None,
         revoked: None,
-        created_by: (&Identity::bootstrap(BTreeSet::new(), None)).into(),
+        created_by: maker(IdentityKind::Bootstrap, None, "bootstrap"),
         owner: None,
         last_used_at: None,
         use_count: 0,
+    }
+}
+
+pub(super) fn maker(kind: IdentityKind, issuer: Option<&str>, subject: &str) -> Maker {
+    Maker { kind, issuer: issuer.map(str::to_owned), subject: subject.into() }
+}
+
+/// A person, by issuer and subject: `workos:ada`.
+pub(super) fn person(id: &str) -> UserId {
+    UserId::parse(id).unwrap()
+}
+
+pub(super) fn user(id: &str, second: i64) -> User {
+    User {
+        id: person(id),
+        username: Some(UNICODE.into()),
+        email: Some("ada@example.org".into()),
+        created_at: at(second),
+    }
+}
+
+pub(super) fn membership(id: &str, slug: &str, role: Role, second: i64) -> Membership {
+    Membership { user: person(id), workspace: space(slug), role, since: at(second) }
+}
+
+pub(super) fn revocation(number: u128, second: i64, revoked: Revoked) -> Revocation {
+    Revocation {
+        id: RevocationId::new(id(number)),
+        revoked,
+        reason: Some(Remark::parse(UNICODE).unwrap()),
+        ban: false,
+        at: at(second),
+        ends_at: Some(at(second + 86_400)),
+        created_by: maker(IdentityKind::User, Some("workos"), "ada"),
+    }
+}
+
+/// An entry that says everything there is to say.
+pub(super) fn entry(second: i64, action: &'static str, workspace: Option<&str>) -> NewAuditEntry {
+    NewAuditEntry {
+        time: at(second),
+        identity: AuditIdentity {
+            kind: IdentityKind::User,
+            issuer: Some("workos".into()),
+            subject: UNICODE.into(),
+            actor: Some("support".into()),
+        },
+        action,
+        target: Some("ci".into()),
+        workspace: workspace.map(space),
+        outcome: AuditOutcome::Refused,
+        code: Some("auth.missing_scope".into()),
+        ip: Some("2001:db8::1".parse().unwrap()),
+        request_id: Some("req-1".into()),
+        count: 3,
     }
 }
 

@@ -8,17 +8,17 @@ use tidegate::{
     adapters::persistence::sea_orm::{
         ConnectError, DatabaseClock, DatabaseConfig, DatabaseUrl, InvalidDatabaseUrl, SeaOrmRepository,
     },
-    domain::workspace::WorkspaceAccess,
+    domain::{revocation::Notice, workspace::WorkspaceAccess},
     ports::{
         engine_store::{Due, JobRow, SubscriptionQuery, TimerRow},
-        repository::{Repository, RepositoryError},
+        repository::{LogPosition, Repository, RepositoryError},
     },
 };
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     Store,
-    given::{at, element, event, id, idempotency, instance, job, message, subscription, wish},
+    given::{at, element, entry, event, id, idempotency, instance, job, message, person, subscription, wish},
     on_postgres, sea_orm,
 };
 use crate::support::postgres::TestDatabase;
@@ -233,4 +233,50 @@ async fn nobody_at_the_address_stops_the_start_and_hides_the_password() -> Resul
     assert!(matches!(refused, Err(ConnectError::Database(_))), "{refused:?}");
     assert!(!format!("{refused:?}").contains("s3cret"));
     Ok(())
+}
+
+/// See the contract of `Revocations`: lines are numbered before they commit.
+#[tokio::test]
+async fn a_line_that_commits_late_is_read_by_who_has_read_later_ones() {
+    let store = by_the_databases_clock().await;
+    let [early, late] = ["workos:early", "workos:late"].map(|id| Notice::Memberships(person(id)));
+    let start = store.read(async |view| view.revocations().read_log(None).await).await.position;
+    let mut slow = store.begin().await;
+    slow.revocations().tell(&late).await.unwrap();
+    store.change(async |unit| unit.revocations().tell(&early).await).await;
+    let first = store.read(async |view| view.revocations().read_log(Some(start)).await).await;
+    assert_eq!(first.notices, [early]);
+    slow.commit().await.unwrap();
+    let next = store.read(async |view| view.revocations().read_log(Some(first.position)).await).await;
+    assert!(next.notices.contains(&late), "{next:?}");
+}
+
+#[tokio::test]
+async fn a_line_is_read_again_for_half_a_minute() {
+    let store = by_the_databases_clock().await;
+    let told = Notice::Memberships(person("workos:ada"));
+    store.change(async |unit| unit.revocations().tell(&told).await).await;
+    let now = store.read(async |view| view.revocations().read_log(None).await).await.position;
+    let at = async |seconds: i64| {
+        let position = LogPosition(now.0 + seconds * 1_000_000);
+        store.read(async |view| view.revocations().read_log(Some(position)).await).await.notices
+    };
+    assert_eq!(at(25).await, [told]);
+    assert_eq!(at(31).await, []);
+}
+
+#[tokio::test]
+async fn the_audits_head_in_anothers_hands_is_passed_over() {
+    let store = on_postgres().await;
+    let mut first = store.begin().await;
+    assert!(first.audit().lock_head().await.unwrap().is_some());
+    assert_eq!(store.change(async |unit| unit.audit().lock_head().await).await, None);
+    store.change(async |unit| unit.audit().append(&[entry(1, "x", None)]).await).await;
+    let seen = store.read(async |view| view.audit().head().await).await;
+    assert_eq!(seen.sequence, 0, "who only looks waits for nobody");
+    drop(first);
+    let deadline = Duration::from_secs(5);
+    let free =
+        timeout(deadline, async { while store.change(async |unit| unit.audit().lock_head().await).await.is_none() {} });
+    free.await.unwrap();
 }

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use tidegate::{
     domain::{
+        identity::IdentityKind,
         page::PageRequest,
         scope::Scopes,
         service_token::{HashedToken, PreviousSecret, Revocation, Rotation, RotationError, ServiceToken},
@@ -14,7 +15,7 @@ use tidegate::{
 
 use super::{
     Store, assert_conflict, at_once,
-    given::{UNICODE, at, only, token},
+    given::{UNICODE, at, maker, only, person, token},
     suite, walk,
 };
 
@@ -42,6 +43,8 @@ fn whole() -> ServiceToken {
         workspaces: only(["demo", "prod"]),
         rotated_at: Some(at(30)),
         revoked: Some(Revocation { at: at(40), reason: Some(Remark::parse(UNICODE).unwrap()) }),
+        created_by: maker(IdentityKind::User, Some("workos"), UNICODE),
+        owner: Some(person("workos:ada")),
         last_used_at: Some(at(35)),
         use_count: 9,
         ..token("ci", 1)

@@ -1,13 +1,23 @@
 //! Units of work and views.
 
-use tidegate::ports::{
-    engine_store::{Due, TimerRow},
-    repository::{RepositoryError, UnitOfWork},
+use tidegate::{
+    domain::{
+        ids::RevocationId,
+        revocation::{Notice, Revoked},
+        user::Role,
+    },
+    ports::{
+        engine_store::{Due, TimerRow},
+        repository::{RepositoryError, UnitOfWork},
+    },
 };
 
 use super::{
     Store, assert_conflict, at_once,
-    given::{at, event, id, idempotency, incident, instance, job, space, token, wish, workflow, workspace},
+    given::{
+        at, entry, event, id, idempotency, incident, instance, job, membership, person, revocation, space, token, user,
+        wish, workflow, workspace,
+    },
     suite,
 };
 
@@ -76,6 +86,18 @@ async fn a_view_changes_nothing(store: Store) {
         tokens.insert(&token("ci", 1)),
         tokens.lock(&token("ci", 1).id),
         tokens.record_uses(&[]),
+        workspaces.lock(&space("demo")),
+        users.insert(&user("workos:ada", 1)),
+        users.update(&user("workos:ada", 1)),
+        memberships.put(&membership("workos:ada", "demo", Role::Owner, 1)),
+        memberships.remove(&person("workos:ada"), &space("demo")),
+        revocations.insert(&revocation(1, 1, Revoked::User(person("workos:ada")))),
+        revocations.lift(RevocationId::new(id(1))),
+        revocations.tell(&Notice::Memberships(person("workos:ada"))),
+        revocations.sweep(at(1), 1),
+        audit.append(&[entry(1, "x", None)]),
+        audit.lock_head(),
+        audit.chain(&[]),
         events.append(&[event(1, 1, "x")]),
         events.number(1),
         events.sweep(at(1), 1),

@@ -29,10 +29,13 @@ async fn what_is_saved_is_found(store: Store) {
     store.change(async |unit| unit.workspaces().insert(&workspace("demo", 7)).await).await;
     let found = store.read(async |view| view.workspaces().find(&space("demo")).await).await;
     assert_eq!(found, Some(workspace("demo", 7)));
+    let held = store.change(async |unit| unit.workspaces().lock(&space("demo")).await).await;
+    assert_eq!(held, Some(workspace("demo", 7)));
 }
 
 async fn an_unknown_id_is_none(store: Store) {
     assert_eq!(store.read(async |view| view.workspaces().find(&space("demo")).await).await, None);
+    assert_eq!(store.change(async |unit| unit.workspaces().lock(&space("demo")).await).await, None);
 }
 
 async fn a_taken_id_conflicts(store: Store) {

@@ -4,9 +4,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::stand_in::numeric_date;
-
-use crate::{domain::json::JsonObject, ports::token_validator::AuthError};
+use crate::{
+    domain::{json::JsonObject, numeric_date::numeric_date},
+    ports::token_validator::AuthError,
+};
 
 /// The most that clocks may differ by.
 pub const MOST_LEEWAY: SignedDuration = SignedDuration::from_secs(60);

@@ -1,20 +1,18 @@
 //! What an issuer of JWTs is made of.
 
-use std::sync::Arc;
-
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
 use super::{
+    super::outgoing::BadAddress,
     ReadClaims,
     algorithm::Algorithm,
     checks::{Audience, USUAL_LEEWAY},
-    keys::{KeyRules, Published, fetch::BadAddress, secret::ShortSecret},
-    stand_in::identity_of,
+    keys::{KeyRules, Published, secret::ShortSecret},
 };
-use crate::domain::issuer::IssuerPolicy;
+use crate::domain::{claims::identity_of, issuer::IssuerPolicy};
 
 /// Where `WorkOS` is.
 const WORKOS: &str = "https://api.workos.com";
@@ -137,7 +135,4 @@ pub enum InvalidIssuer {
     /// Two could own the same token, and both verify by secret.
     #[error("{0} and {1} could both own a token, and both verify by a secret")]
     Ambiguous(String, String),
-    /// No HTTP client can be made.
-    #[error("HTTP cannot be set up")]
-    Http(#[source] Arc<reqwest::Error>),
 }

@@ -9,7 +9,6 @@ use super::{
     checks::{Audience, MOST_LEEWAY, Times, judge_subject},
     config::{InvalidIssuer, IssuerConfig},
     keys::{IssuerKeys, KeyReport, Material, Upkeep},
-    stand_in::numeric_date,
 };
 use crate::{
     app::standing::Standing,
@@ -17,6 +16,7 @@ use crate::{
         identity::{CredentialKind, Identity, IdentityKind},
         issuer::IssuerPolicy,
         json::JsonObject,
+        numeric_date::numeric_date,
         rights::Rights,
     },
     ports::token_validator::{AuthError, Rejection},

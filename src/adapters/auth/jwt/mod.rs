@@ -4,19 +4,18 @@
 //! `exp`, and tokens without `aud` where an audience is set.
 
 pub mod algorithm;
+mod belief;
 pub mod checks;
 pub mod config;
 mod issuer;
 mod keys;
 mod object;
-mod stand_in;
 pub mod token;
 mod verdicts;
 
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
 use jiff::Timestamp;
 
 pub use self::{
@@ -24,20 +23,20 @@ pub use self::{
     checks::Audience,
     config::{InvalidIssuer, IssuerConfig},
     issuer::JwtIssuer,
-    keys::{
-        KeyReport, KeyRules, Published, Upkeep, fetch::BadAddress, key::Unusable, secret::ShortSecret, set::NotAKeySet,
-    },
+    keys::{KeyReport, KeyRules, Published, Upkeep, key::Unusable, secret::ShortSecret, set::NotAKeySet},
     verdicts::USUAL_BYTES,
 };
 use self::{
-    keys::{Look, key::Key},
+    belief::{Believed, believe},
     token::{LONGEST, Malformed, Unverified, has_shape},
     verdicts::Verdicts,
 };
+pub use super::outgoing::BadAddress;
 use crate::{
     app::signals::Signals,
     domain::{
         bearer::BearerToken,
+        claims::InvalidClaims,
         identity::{CredentialKind, Identity},
         issuer::IssuerPolicy,
         json::JsonObject,
@@ -49,7 +48,7 @@ use crate::{
 };
 
 /// Makes a caller of the claims of a verified token.
-pub type ReadClaims = fn(&IssuerPolicy, JsonObject) -> Result<Identity, stand_in::InvalidClaims>;
+pub type ReadClaims = fn(&IssuerPolicy, JsonObject) -> Result<Identity, InvalidClaims>;
 
 /// Judges JWTs of several issuers.
 pub struct JwtValidator {
@@ -119,7 +118,7 @@ impl JwtValidator {
     async fn verify(&self, token: &BearerToken) -> Result<Arc<Identity>, Rejection> {
         let unverified = Unverified::read(token.expose())?;
         let (owners, algorithm) = self.owners(&unverified)?;
-        let (issuer, key, claims) = believe(unverified, &owners, algorithm).await?;
+        let Believed { issuer, key, claims } = believe(unverified, &owners, algorithm).await?;
         // A set may have been waited for.
         let now = self.clock.now();
         let (identity, end) = issuer.judge(claims, &self.signals.standing, now)?;
@@ -133,11 +132,11 @@ impl JwtValidator {
         let mut owners = token.issuer().map(|iss| self.owners_of(iss)).unwrap_or_default();
         let algorithm = Algorithm::parse(token.algorithm()).ok_or(AuthError::UnsupportedAlgorithm)?;
         // A token of nobody's is judged by what anybody's may be signed with.
-        let taken = match owners.as_slice() {
+        let may_be = match owners.as_slice() {
             [] => self.issuers.iter().any(|issuer| issuer.takes(algorithm)),
             owners => owners.iter().any(|issuer| issuer.takes(algorithm)),
         };
-        if !taken {
+        if !may_be {
             return Err(AuthError::UnsupportedAlgorithm.into());
         }
         token.judge_header()?;
@@ -152,71 +151,6 @@ impl JwtValidator {
         let named: Vec<_> = self.issuers.iter().filter(|issuer| issuer.is_named(iss)).collect();
         if named.is_empty() { self.issuers.iter().filter(|issuer| issuer.takes_any_name()).collect() } else { named }
     }
-}
-
-type Believed<'a> = (&'a JwtIssuer, Option<Arc<Key>>, JsonObject);
-
-/// Finds the key and lets it judge the signature.
-async fn believe<'a>(
-    token: Unverified<'_>,
-    owners: &[&'a JwtIssuer],
-    algorithm: Algorithm,
-) -> Result<Believed<'a>, AuthError> {
-    if algorithm.is_secret() {
-        let owner = owners.iter().find_map(|issuer| Some((*issuer, issuer.keys.secret()?)));
-        let (issuer, secret) = owner.ok_or(AuthError::InvalidToken)?;
-        let claims = token.believed_if(|signed, signature| secret.verifies(algorithm, signed, signature));
-        return Ok((issuer, None, claims.ok_or(AuthError::InvalidToken)?));
-    }
-    let (issuer, keys) = find_keys(owners, token.key_id(), algorithm).await?;
-    let mut by = None;
-    let claims = token.believed_if(|signed, signature| {
-        by = keys.into_iter().find(|key| key.verifies(algorithm, signed, signature));
-        by.is_some()
-    });
-    Ok((issuer, by, claims.ok_or(AuthError::InvalidToken)?))
-}
-
-/// The owner whose keys hold the `kid`: among the keys at hand, else among those that are being fetched, else among those
-/// that the providers have when they are asked once more.
-async fn find_keys<'a>(
-    owners: &[&'a JwtIssuer],
-    id: Option<&str>,
-    algorithm: Algorithm,
-) -> Result<(&'a JwtIssuer, Vec<Arc<Key>>), AuthError> {
-    let looks = owners.iter().map(|issuer| issuer.keys.at_hand(id, algorithm)).collect();
-    if let Some(found) = pick(owners, looks, id).0 {
-        return Ok(found);
-    }
-    let looks = join_all(owners.iter().map(|issuer| issuer.keys.current(id, algorithm))).await;
-    if let Some(found) = pick(owners, looks, id).0 {
-        return Ok(found);
-    }
-    let looks = join_all(owners.iter().map(|issuer| issuer.keys.renewed(id, algorithm))).await;
-    match pick(owners, looks, id) {
-        (Some(found), _) => Ok(found),
-        (None, true) => Err(AuthError::InvalidToken),
-        (None, false) => Err(AuthError::KeyUnavailable),
-    }
-}
-
-/// Without a `kid` exactly one key must fit, of all that there are. Also says whether all could be looked at.
-fn pick<'a>(
-    owners: &[&'a JwtIssuer],
-    looks: Vec<Look>,
-    id: Option<&str>,
-) -> (Option<(&'a JwtIssuer, Vec<Arc<Key>>)>, bool) {
-    let all_known = !looks.iter().any(|look| matches!(look, Look::Unknown));
-    let found = owners.iter().copied().zip(looks).filter_map(|(issuer, look)| match look {
-        Look::Found(keys) => Some((issuer, keys)),
-        Look::None | Look::Unknown => None,
-    });
-    let mut found: Vec<_> = found.collect();
-    let is_the_one = match id {
-        Some(_) => !found.is_empty(),
-        None => all_known && matches!(found.as_slice(), [(_, keys)] if keys.len() == 1),
-    };
-    (is_the_one.then(|| found.swap_remove(0)), all_known)
 }
 
 #[async_trait]

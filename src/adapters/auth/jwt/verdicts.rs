@@ -7,12 +7,12 @@ use moka::sync::Cache;
 use serde_json::Value;
 
 use super::keys::key::Key;
-use crate::domain::{identity::Identity, json::JsonObject};
+use crate::domain::{identity::Identity, json::JsonObject, workspace::WorkspaceAccess};
 
 /// A verdict counts so long at most.
 const COUNTS: SignedDuration = SignedDuration::from_secs(60);
 /// The same for the cache's own sweeping, on the machine's clock.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 /// How much is kept, in bytes as [`weight`] estimates them.
 pub const USUAL_BYTES: u64 = 64 * 1024 * 1024;
 /// What the cache itself keeps of an entry: keys, nodes of its queues and tables.
@@ -87,8 +87,8 @@ fn weight(identity: &Identity) -> usize {
 fn rights(identity: &Identity) -> usize {
     // A set of scopes is a node or two; workspaces are texts in nodes.
     let workspaces = match identity.rights.reach() {
-        crate::domain::workspace::WorkspaceAccess::All => 0,
-        crate::domain::workspace::WorkspaceAccess::Only(ids) => ids.len(),
+        WorkspaceAccess::All => 0,
+        WorkspaceAccess::Only(ids) => ids.len(),
     };
     512 + workspaces * 128
 }

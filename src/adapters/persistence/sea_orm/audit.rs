@@ -184,13 +184,12 @@ impl Audit for SeaOrmUnit {
         }
         let free = LockBehavior::SkipLocked;
         let query = head::Entity::find_by_id(HEAD).lock_with_behavior(LockType::Update, free);
-        let head = match query.one(&db).await.map_err(sorted)? {
-            Some(row) => Some(read_head(row)?),
-            None => {
-                // It is there, then, and another unit has it.
-                the_head(&db).await?;
-                None
-            }
+        let head = if let Some(row) = query.one(&db).await.map_err(sorted)? {
+            Some(read_head(row)?)
+        } else {
+            // It is there, then, and another unit has it.
+            the_head(&db).await?;
+            None
         };
         db.settle(head)
     }

@@ -149,7 +149,6 @@ fn sound(jwk: &JsonObject) -> Result<JsonObject, Unusable> {
                 return Err(Unusable::Malformed);
             }
         }
-        Some("OKP") => return Err(Unusable::OtherUse),
         Some("oct") => return Err(Unusable::Symmetric),
         Some(_) => return Err(Unusable::OtherUse),
         None => return Err(Unusable::Malformed),

@@ -1,11 +1,12 @@
 //! The keys of an issuer: a secret for HS*, and for all else a fixed key set, a remote one, or both.
 
-pub(super) mod fetch;
+mod fetch;
 pub(super) mod key;
 mod remote;
 pub(super) mod secret;
 pub(super) mod set;
 mod source;
+mod state;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,14 +17,19 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
 use self::{
-    fetch::{Address, Fetcher},
+    fetch::Fetcher,
     key::Key,
-    remote::{AtHand, Freshness, RemoteSet},
+    remote::{AtHand, RemoteSet},
     secret::Secret,
     set::KeySet,
     source::{Discovery, Source},
+    state::Freshness,
 };
-use super::{algorithm::Algorithm, config::InvalidIssuer};
+use super::{
+    super::outgoing::{Address, USUAL_TIMEOUT},
+    algorithm::Algorithm,
+    config::InvalidIssuer,
+};
 use crate::ports::clock::Clock;
 
 /// What key sets are kept up with.
@@ -69,7 +75,7 @@ impl Default for KeyRules {
         Self {
             cache_ttl: SignedDuration::from_secs(300),
             max_stale: SignedDuration::from_hours(24),
-            timeout: fetch::USUAL_TIMEOUT,
+            timeout: USUAL_TIMEOUT,
             allow_http: false,
         }
     }
@@ -212,16 +218,17 @@ fn fixed(jwks: &Value, material: &Material<'_>) -> Result<Arc<KeySet>, InvalidIs
 fn remote(published: &Published, material: &Material<'_>, upkeep: &Upkeep) -> Result<RemoteSet, InvalidIssuer> {
     let rules = material.rules;
     let source = match published {
-        Published::At(url) => Source::Fixed(Address::new(url.clone(), rules.allow_http)?),
+        Published::At(url) => Source::Fixed(Address::new(url.clone(), rules.allow_http)?, Fetcher::new(rules.timeout)),
         Published::Discovered { issuer, document } => {
             let document = document.clone().map_or_else(|| document_of(issuer), Ok)?;
-            Source::Discovered(Discovery::new(Address::new(document, rules.allow_http)?, issuer.clone()))
+            let document = Address::new(document, rules.allow_http)?;
+            let discovery = Discovery::new(document, issuer.clone(), rules.allow_http, rules.timeout);
+            Source::Discovered(Box::new(discovery))
         }
     };
-    let fetcher = Fetcher::new(rules.timeout, rules.allow_http).map_err(InvalidIssuer::Http)?;
     let freshness = Freshness { most_ttl: rules.cache_ttl, most_stale: rules.max_stale };
     let algorithms = material.algorithms.to_vec();
-    Ok(RemoteSet::new(material.issuer.to_owned(), source, fetcher, algorithms, freshness, upkeep.clone()))
+    Ok(RemoteSet::new(material.issuer.to_owned(), source, algorithms, freshness, upkeep.clone()))
 }
 
 /// OpenID Connect Discovery 1.0 section 4: a slash at the issuer's end goes first.

@@ -13,46 +13,15 @@ use tokio::sync::watch;
 use super::{
     super::algorithm::Algorithm,
     Upkeep,
-    fetch::{FetchError, Fetcher},
+    fetch::FetchError,
     set::KeySet,
     source::Source,
+    state::{Flight, Freshness, Held, RETRY_AFTER, State, is_before},
 };
 use crate::app::context;
 
-/// For an unknown `kid` at most one fetch is made in so long.
-const COOL_DOWN: SignedDuration = SignedDuration::from_secs(2);
-/// After a renewal failed the next is tried so much later, unless an unknown `kid` asks before.
-const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(5);
-/// However little a provider or the config says, a set counts so long.
-const LEAST_TTL: SignedDuration = SignedDuration::from_secs(1);
 /// The keeper of a set rests at least so long.
 const LEAST_REST: Duration = Duration::from_millis(100);
-
-/// How long what was fetched counts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Freshness {
-    /// At most, whatever the provider says.
-    pub(super) most_ttl: SignedDuration,
-    /// While nothing newer can be had.
-    pub(super) most_stale: SignedDuration,
-}
-
-impl Freshness {
-    /// min(configured, `max-age`), at least a second.
-    pub(super) fn ttl(self, max_age: Option<SignedDuration>) -> SignedDuration {
-        max_age.map_or(self.most_ttl, |age| age.min(self.most_ttl)).max(LEAST_TTL)
-    }
-
-    /// Whether it is time to fetch again: a fifth of the time is left.
-    pub(super) fn is_due(self, at: Timestamp, ttl: SignedDuration, now: Timestamp) -> bool {
-        now < at || at.duration_until(now) >= ttl * 4 / 5
-    }
-
-    /// Whether it serves no longer, even though nothing newer can be had.
-    pub(super) fn is_stale(self, at: Timestamp, now: Timestamp) -> bool {
-        at.duration_until(now) > self.most_stale
-    }
-}
 
 /// A set, or how to get at it.
 #[derive(Debug)]
@@ -80,55 +49,21 @@ pub(in super::super) struct RemoteSet {
     /// Whose it is, for logs.
     issuer: String,
     source: Source,
-    fetcher: Fetcher,
     algorithms: Vec<Algorithm>,
     freshness: Freshness,
     upkeep: Upkeep,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    held: Option<Held>,
-    attempted_at: Option<Timestamp>,
-    failure: Option<String>,
-    flight: Option<Flight>,
-    /// Whether somebody used the set since it was fetched.
-    used: bool,
-    is_kept: bool,
-    fetches: u64,
-}
-
-#[derive(Debug, Clone)]
-struct Held {
-    set: Arc<KeySet>,
-    at: Timestamp,
-    ttl: SignedDuration,
-}
-
-/// A fetch that is under way: who waits sees the channel close.
-#[derive(Debug, Clone)]
-pub(in super::super) struct Flight {
-    began: Timestamp,
-    over: watch::Receiver<()>,
-}
-
-impl Flight {
-    async fn over(mut self) {
-        while self.over.changed().await.is_ok() {}
-    }
-}
-
 impl RemoteSet {
     pub(super) fn new(
         issuer: String,
         source: Source,
-        fetcher: Fetcher,
         algorithms: Vec<Algorithm>,
         freshness: Freshness,
         upkeep: Upkeep,
     ) -> Self {
-        Self { issuer, source, fetcher, algorithms, freshness, upkeep, state: Mutex::default() }
+        Self { issuer, source, algorithms, freshness, upkeep, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -162,7 +97,7 @@ impl RemoteSet {
             }
             return state.flight.clone().map_or(AtHand::Nothing, AtHand::Soon);
         };
-        if self.is_due(&held, now) && state.may_retry(now) {
+        if held.is_due(now) && state.may_retry(now) {
             self.begin(&mut state, now);
         }
         match &state.flight {
@@ -234,7 +169,7 @@ impl RemoteSet {
     }
 
     async fn fetch(&self, now: Timestamp) -> Result<Held, FetchError> {
-        let fetch = self.source.fetch(&self.fetcher, self.freshness, now);
+        let fetch = self.source.fetch(self.freshness, now);
         let fetched = self.upkeep.stop.run_until_cancelled(fetch).await.ok_or(FetchError::Stopping)??;
         let old = self.state().held.as_ref().map(|held| Arc::clone(&held.set)).unwrap_or_default();
         let set = old.renewed(&fetched.body, &self.algorithms)?;
@@ -277,14 +212,10 @@ impl RemoteSet {
             }
             let now = self.upkeep.clock.now();
             let mut state = self.state();
-            if state.used && state.held.as_ref().is_some_and(|held| self.is_due(held, now)) && state.may_retry(now) {
+            if state.used && state.held.as_ref().is_some_and(|held| held.is_due(now)) && state.may_retry(now) {
                 self.begin(&mut state, now);
             }
         }
-    }
-
-    fn is_due(&self, held: &Held, now: Timestamp) -> bool {
-        self.freshness.is_due(held.at, held.ttl, now)
     }
 
     /// How long the keeper rests; `None` once nobody uses the set: whoever does again sees it fetched, and kept anew.
@@ -292,7 +223,7 @@ impl RemoteSet {
         let now = self.upkeep.clock.now();
         let mut state = self.state();
         let pause = match &state.held {
-            Some(held) if !self.is_due(held, now) => held.ttl * 4 / 5 - held.at.duration_until(now),
+            Some(held) if !held.is_due(now) => held.ttl / 5 * 4 - held.at.duration_until(now),
             Some(_) if state.used && state.has_failed() => RETRY_AFTER,
             Some(_) if state.used => SignedDuration::ZERO,
             _ => {
@@ -301,34 +232,6 @@ impl RemoteSet {
             }
         };
         Some(Duration::try_from(pause).unwrap_or_default().max(LEAST_REST))
-    }
-}
-
-/// Whether a moment lies more than the cool-down before another.
-fn is_before(at: Timestamp, other: Timestamp) -> bool {
-    at.duration_until(other) >= COOL_DOWN
-}
-
-impl State {
-    const fn has_failed(&self) -> bool {
-        self.failure.is_some()
-    }
-
-    /// Whether whoever arrived then may ask for a fetch that begins now.
-    fn has_cooled(&self, arrived: Timestamp, now: Timestamp) -> bool {
-        self.flight.is_none() && self.attempted_at.is_none_or(|at| now < at || is_before(at, arrived))
-    }
-
-    /// Whether a renewal may begin.
-    fn may_retry(&self, now: Timestamp) -> bool {
-        let rested = |at: Timestamp| now < at || at.duration_until(now) >= RETRY_AFTER;
-        self.flight.is_none() && (!self.has_failed() || self.attempted_at.is_none_or(rested))
-    }
-}
-
-impl Held {
-    fn is_over(&self, now: Timestamp) -> bool {
-        now < self.at || self.at.duration_until(now) >= self.ttl
     }
 }
 

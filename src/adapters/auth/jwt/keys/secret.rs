@@ -44,8 +44,8 @@ impl Secret {
 
     /// Whether it made this signature. josekit's own verifier compares byte by byte until they differ: the time would tell.
     pub(in super::super) fn verifies(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> bool {
-        let signer = self.0.iter().find(|(own, _)| *own == algorithm);
-        let own = signer.and_then(|(_, signer)| signer.sign(signed).ok());
+        let own = self.0.iter().find(|(own, _)| *own == algorithm);
+        let own = own.and_then(|(_, secret)| secret.sign(signed).ok());
         own.is_some_and(|own| own.ct_eq(signature).into())
     }
 }

@@ -1,41 +1,40 @@
 //! Where a remote key set is: at an address, or where a discovery document says (OpenID Connect Discovery 1.0).
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use url::Url;
 
 use super::{
-    fetch::{Address, FetchError, Fetched, Fetcher},
-    remote::Freshness,
+    super::super::outgoing::Address,
+    fetch::{FetchError, Fetched, Fetcher},
+    state::{Freshness, is_due},
 };
 
 /// Where a key set is.
 #[derive(Debug)]
 pub(super) enum Source {
-    Fixed(Address),
-    Discovered(Discovery),
+    Fixed(Address, Fetcher),
+    Discovered(Box<Discovery>),
 }
 
 impl Source {
     /// Fetches the key set; `now` is when that began.
-    pub(super) async fn fetch(
-        &self,
-        fetcher: &Fetcher,
-        freshness: Freshness,
-        now: Timestamp,
-    ) -> Result<Fetched, FetchError> {
+    pub(super) async fn fetch(&self, freshness: Freshness, now: Timestamp) -> Result<Fetched, FetchError> {
         match self {
-            Self::Fixed(address) => fetcher.fetch(address).await,
-            Self::Discovered(discovery) => discovery.fetch_keys(fetcher, freshness, now).await,
+            Self::Fixed(address, fetcher) => fetcher.fetch(address).await,
+            Self::Discovered(discovery) => discovery.fetch_keys(freshness, now).await,
         }
     }
 
     /// Where it begins, for logs.
     pub(super) fn shown(&self) -> String {
         match self {
-            Self::Fixed(address) => address.shown(),
+            Self::Fixed(address, _) => address.shown(),
             Self::Discovered(discovery) => discovery.document.shown(),
         }
     }
@@ -46,6 +45,9 @@ impl Source {
 pub(super) struct Discovery {
     document: Address,
     issuer: String,
+    allow_http: bool,
+    of_document: Fetcher,
+    of_keys: Fetcher,
     known: Mutex<Option<Known>>,
 }
 
@@ -59,28 +61,29 @@ struct Known {
 
 impl Discovery {
     /// The document at this address must name this issuer.
-    pub(super) const fn new(document: Address, issuer: String) -> Self {
-        Self { document, issuer, known: Mutex::new(None) }
+    pub(super) fn new(document: Address, issuer: String, allow_http: bool, timeout: Duration) -> Self {
+        let (of_document, of_keys) = (Fetcher::new(timeout), Fetcher::new(timeout));
+        Self { document, issuer, allow_http, of_document, of_keys, known: Mutex::new(None) }
     }
 
-    async fn fetch_keys(&self, fetcher: &Fetcher, freshness: Freshness, now: Timestamp) -> Result<Fetched, FetchError> {
-        let keys = self.keys(fetcher, freshness, now).await?;
-        let fetched = fetcher.fetch(&keys).await;
-        if fetched.is_err() {
+    async fn fetch_keys(&self, freshness: Freshness, now: Timestamp) -> Result<Fetched, FetchError> {
+        let keys = self.keys(freshness, now).await?;
+        let answer = self.of_keys.fetch(&keys).await;
+        if answer.is_err() {
             // The provider may have moved its keys: the next attempt asks anew.
             self.change(|known| known.iter_mut().for_each(|known| known.ttl = SignedDuration::ZERO));
         }
-        fetched
+        answer
     }
 
-    async fn keys(&self, fetcher: &Fetcher, freshness: Freshness, now: Timestamp) -> Result<Address, FetchError> {
+    async fn keys(&self, freshness: Freshness, now: Timestamp) -> Result<Address, FetchError> {
         let known = self.change(|known| known.clone());
         if let Some(known) = &known
-            && !freshness.is_due(known.read_at, known.ttl, now)
+            && !is_due(known.read_at, known.ttl, now)
         {
             return Ok(known.keys.clone());
         }
-        match self.read(fetcher, freshness, now).await {
+        match self.read(freshness, now).await {
             Ok(new) => {
                 self.change(|known| *known = Some(new.clone()));
                 Ok(new.keys)
@@ -96,18 +99,18 @@ impl Discovery {
         }
     }
 
-    async fn read(&self, fetcher: &Fetcher, freshness: Freshness, now: Timestamp) -> Result<Known, FetchError> {
-        let fetched = fetcher.fetch(&self.document).await?;
+    async fn read(&self, freshness: Freshness, now: Timestamp) -> Result<Known, FetchError> {
+        let answer = self.of_document.fetch(&self.document).await?;
         let wrong = |what: &str| FetchError::Discovery(what.to_owned());
-        let document: Value = serde_json::from_slice(&fetched.body).map_err(|_| wrong("is no JSON"))?;
+        let document: Value = serde_json::from_slice(&answer.body).map_err(|_| wrong("is no JSON"))?;
         if document.get("issuer").and_then(Value::as_str) != Some(self.issuer.as_str()) {
             return Err(wrong("names another issuer than the configured one"));
         }
         let keys = document.get("jwks_uri").and_then(Value::as_str).ok_or_else(|| wrong("has no jwks_uri"))?;
         let keys = Url::parse(keys).map_err(|_| wrong("has a jwks_uri that is no URL"))?;
         let keys =
-            Address::new(keys, fetcher.allow_http).map_err(|error| wrong(&format!("has a jwks_uri that {error}")))?;
-        Ok(Known { keys, read_at: now, ttl: freshness.ttl(fetched.max_age) })
+            Address::new(keys, self.allow_http).map_err(|error| wrong(&format!("has a jwks_uri that {error}")))?;
+        Ok(Known { keys, read_at: now, ttl: freshness.ttl(answer.max_age) })
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Option<Known>) -> T) -> T {

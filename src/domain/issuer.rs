@@ -33,6 +33,11 @@ impl WorkspaceGlobs {
         Self(globs.into_iter().map(WildMatch::new).collect())
     }
 
+    /// The globs, as they were given.
+    pub fn globs(&self) -> Vec<String> {
+        self.0.iter().map(WildMatch::pattern).collect()
+    }
+
     /// Whether a claim may name it.
     pub fn allow(&self, workspace: &WorkspaceId) -> bool {
         self.0.iter().any(|glob| glob.matches(workspace.as_str()))

@@ -108,7 +108,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
-    if config.auth.mode.is_none() && config.auth.bootstrap_service_token.is_none() {
+    if config.auth.mode.is_none() && !config.auth.holds_credential() {
         first_token::mint(&*repository, &*clock, &*rng, &folder(&config)).await?;
     }
     let stored = repository.view().await?.tokens().any().await?;
@@ -178,6 +178,7 @@ fn settings(config: &Config) -> Settings {
         cors_allow_origins: config.server.cors_allow_origins.clone(),
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
+        ..Settings::default()
     }
 }
 

@@ -1,6 +1,10 @@
 //! The way of a request: its id, the operation table, who asks, what runs, and one line in the log.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures_util::FutureExt;
 use poem::{
@@ -23,6 +27,7 @@ use super::{
     operations::{Access, OPERATIONS, Operation, Verb},
     percent,
     problem::{self, Problem},
+    socket::{self, Handshake},
 };
 use crate::{
     app::{
@@ -175,7 +180,18 @@ impl Gate {
             return Err(Problem::plain(codes::INTERNAL));
         };
         entry.operation = Some(operation.id);
-        self.run(request, entry, operation, route, &parameters).await
+        let handshake = if operation.socket { Handshake::take(request, self.settings.body_limit) } else { None };
+        let handshake = Arc::new(Mutex::new(handshake));
+        let answered = self.run(request, entry, operation, route, &parameters, &handshake).await;
+        let left = handshake.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (answered, left) {
+            // A browser tells its page nothing of a refused handshake, but the code of a close.
+            (Err(problem), Some(handshake)) => {
+                tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
+                Ok(handshake.refuse(&self.tasks, &problem))
+            }
+            (answered, _) => answered,
+        }
     }
 
     /// Who asks for what is not there: a stranger learns nothing of what is.
@@ -193,6 +209,7 @@ impl Gate {
         operation: &'static Operation,
         route: &Route,
         parameters: &Parameters<'_>,
+        handshake: &Arc<Mutex<Option<Handshake>>>,
     ) -> Result<Response, Problem> {
         let pairs = pairs(request.uri());
         let credential = match operation.access {
@@ -208,6 +225,7 @@ impl Gate {
             query: known_pairs(pairs, operation, &route.query)?,
             identity: caller.as_ref().map(|caller| Arc::clone(&caller.identity)),
             credential: credential.filter(|_| operation.query_token),
+            handshake: Arc::clone(handshake),
             deadline: Deadline::within(self.settings.request_timeout),
             body_limit: self.settings.body_limit,
             tasks: self.tasks.clone(),
@@ -229,15 +247,20 @@ impl Gate {
         }
     }
 
-    /// What the caller shows: in the headers, and for streams in the query.
+    /// What the caller shows: in the headers; for streams also in the query, for a WebSocket in a subprotocol, too.
     fn credential(&self, request: &Request, operation: &Operation, pairs: Option<&[(String, String)]>) -> Credential {
         let credential = credentials::of_headers(request.headers());
-        let stream = || Accept::of(request.headers()).prefers("text/event-stream");
+        let credential = if operation.socket {
+            credentials::with_more(credential, socket::offered_tokens(request.headers()))
+        } else {
+            credential
+        };
+        let stream = || operation.socket || Accept::of(request.headers()).prefers("text/event-stream");
         if !operation.query_token || !self.settings.query_tokens || !stream() {
             return credential;
         }
         let tokens = pairs.unwrap_or_default().iter().filter(|(name, _)| is_token_name(name));
-        credentials::with_query(credential, tokens.map(|(_, token)| token.as_str()))
+        credentials::with_more(credential, tokens.map(|(_, token)| token.as_str()))
     }
 
     /// The caller, if they may do this somewhere at all.

@@ -21,7 +21,7 @@ pub(super) fn protect(headers: &mut HeaderMap) {
 }
 
 /// Whose pages may call the API from a browser.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cors {
     any: bool,
     origins: Vec<HeaderValue>,
@@ -42,6 +42,11 @@ impl Cors {
         } else {
             self.origins.iter().find(|known| *known == origin).cloned()
         }
+    }
+
+    /// Whether a page of this origin may call the API.
+    pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
+        self.allowed(origin).is_some()
     }
 
     /// The answer to a preflight request, if it is one. It needs no credential: browsers send none with it.

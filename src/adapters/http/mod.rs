@@ -26,6 +26,7 @@ mod identity;
 mod ijson;
 mod jobs;
 mod json;
+mod judged;
 mod matcher;
 mod messages;
 mod operations;
@@ -39,6 +40,7 @@ mod processes;
 mod refusals;
 mod server;
 mod service_tokens;
+mod socket;
 mod tags;
 mod text;
 mod user_tasks;
@@ -71,6 +73,7 @@ use self::{
     operations_api::OperationsApi,
     processes::ProcessesApi,
     service_tokens::ServiceTokensApi,
+    socket::SocketApi,
     user_tasks::UserTasksApi,
     workflows::WorkflowsApi,
     workspaces::WorkspacesApi,
@@ -89,8 +92,10 @@ pub struct Settings {
     pub cors_allow_origins: Vec<String>,
     /// The host of the public URL: with authentication switched off, a `Host` that is answered.
     pub public_host: Option<String>,
-    /// Whether event streams take a token in the query.
+    /// Whether a stream of events, by SSE or WebSocket, takes a token in the query.
     pub query_tokens: bool,
+    /// How often a WebSocket is pinged. Whoever is silent, or takes nothing, for three times as long is gone.
+    pub heartbeat: Duration,
 }
 
 impl Default for Settings {
@@ -101,6 +106,7 @@ impl Default for Settings {
             cors_allow_origins: Vec::new(),
             public_host: None,
             query_tokens: true,
+            heartbeat: Duration::from_secs(15),
         }
     }
 }
@@ -114,6 +120,7 @@ type Apis = (
     WorkflowsApi,
     ExecutionsApi,
     EventsApi,
+    SocketApi,
     DeploymentsApi,
     ProcessesApi,
     UserTasksApi,
@@ -129,6 +136,7 @@ pub fn routes(
     stopping: &CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<> {
     let app_of = || Arc::clone(&app);
+    let cors = Cors::of(&settings.cors_allow_origins);
     let apis: Apis = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi,
@@ -137,6 +145,13 @@ pub fn routes(
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
         EventsApi { app: app_of(), stopping: stopping.clone() },
+        SocketApi {
+            app: app_of(),
+            cors: cors.clone(),
+            request_timeout: settings.request_timeout,
+            heartbeat: settings.heartbeat,
+            stopping: stopping.clone(),
+        },
         DeploymentsApi { app: app_of() },
         ProcessesApi { app: app_of() },
         UserTasksApi { app: app_of() },
@@ -152,14 +167,7 @@ pub fn routes(
         .zip(queries)
         .map(|(operation, query)| Route { endpoint: take(&mut endpoints, operation), query })
         .collect();
-    Gate {
-        cors: Cors::of(&settings.cors_allow_origins),
-        matcher: Matcher::of(OPERATIONS),
-        routes,
-        tasks: app.core.commands.tasks().clone(),
-        app,
-        settings,
-    }
+    Gate { cors, matcher: Matcher::of(OPERATIONS), routes, tasks: app.core.commands.tasks().clone(), app, settings }
 }
 
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;

@@ -53,14 +53,20 @@ pub(super) struct Operation {
     pub(super) access: Access,
     /// Whether a token may come in the query (authentication.md section 7).
     pub(super) query_token: bool,
+    /// Whether it is a WebSocket's: a refused upgrade is accepted and closed.
+    pub(super) socket: bool,
 }
 
 const fn op(verb: Verb, path: &'static str, id: &'static str, access: Access) -> Operation {
-    Operation { verb, path, id, access, query_token: false }
+    Operation { verb, path, id, access, query_token: false, socket: false }
 }
 
 const fn stream(path: &'static str, id: &'static str, access: Access) -> Operation {
-    Operation { verb: Verb::Get, path, id, access, query_token: true }
+    Operation { verb: Verb::Get, path, id, access, query_token: true, socket: false }
+}
+
+const fn socket(path: &'static str, id: &'static str, access: Access) -> Operation {
+    Operation { verb: Verb::Get, path, id, access, query_token: true, socket: true }
 }
 
 const READ: Access = Access::Scopes(&[Scope::WorkflowsRead]);
@@ -101,6 +107,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/api/executions/{id}", "get_execution", READ),
     op(Post, "/api/executions/{id}/cancel", "cancel_execution", EXECUTE),
     stream("/api/workflows/{id}/events", "read_events", READ),
+    socket("/ws/workflow/{id}", "open_workflow_socket", READ),
     op(Post, "/api/deployments", "create_deployment", WRITE),
     op(Get, "/api/deployments", "list_deployments", READ),
     op(Get, "/api/deployments/{id}", "get_deployment", READ),

@@ -68,6 +68,11 @@ impl ClaimPaths {
         Ok(Self(paths))
     }
 
+    /// The table, as it is written.
+    pub fn table(&self) -> BTreeMap<&'static str, &[String]> {
+        self.0.iter().map(|(meaning, places)| (meaning.as_str(), places.as_slice())).collect()
+    }
+
     /// What the claims hold at the places of a meaning, in their order; `null` is as good as absent.
     pub fn find<'a>(&'a self, meaning: Meaning, claims: &'a JsonObject) -> impl Iterator<Item = &'a Value> {
         self.0.get(&meaning).into_iter().flatten().filter_map(|path| at(claims, path))

@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError};
+use super::{BootstrapToken, Gate, Ground, IssuerError, Parts, first_token, first_token::FirstTokenError};
 use crate::{
     adapters::{
         clock::SystemClock,
@@ -44,6 +44,9 @@ pub enum ServeError {
     /// The configuration names engines that cannot stand side by side.
     #[error("engines.list: the gate's own engine can be there once, since all its things are in one database")]
     Engines,
+    /// An issuer cannot be.
+    #[error("an issuer cannot be")]
+    Issuer(#[from] IssuerError),
     /// The first token could not be made or shown.
     #[error("the first service token could not be made")]
     FirstToken(#[from] FirstTokenError),
@@ -114,13 +117,15 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let stored = repository.view().await?.tokens().any().await?;
     config.exposure(stored).map_err(ServeError::Exposed)?;
 
-    let gate = Gate::new(Parts {
+    let parts = Parts {
         repository,
         clock,
         rng,
         engine,
         mode: mode(config.auth.mode),
         bootstrap: bootstrap(&config.auth),
+        ground: Ground::default(),
+        schemes: Vec::new(),
         validators: Vec::new(),
         issuers: Vec::new(),
         anonymous: AnonymousAccess {
@@ -129,7 +134,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         },
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
-    });
+    };
+    let gate = Gate::new(parts.with_issuers(&config.auth.issuers, config.auth.leeway)?);
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
     let told = async {

@@ -3,9 +3,13 @@
 mod credentials;
 mod deployments;
 mod jobs;
+mod members;
+mod owned_tokens;
+mod people;
 mod repeats;
 mod service_tokens;
 mod timers;
+mod town;
 mod units;
 mod workspaces;
 mod world;

@@ -12,7 +12,9 @@ pub mod error;
 pub mod events;
 pub mod executions;
 pub mod jobs;
+pub mod members;
 pub mod messages;
+pub mod people;
 pub mod processes;
 pub mod recorder;
 pub mod revocation_log;
@@ -30,8 +32,8 @@ use jiff::SignedDuration;
 
 use self::{
     authenticate::Authenticator, core::Core, deployments::Deployments, events::Events, executions::Executions,
-    jobs::Jobs, messages::Messages, processes::Processes, service_tokens::ServiceTokens, tasks::Tasks,
-    workflows::Workflows, workspaces::Workspaces,
+    jobs::Jobs, members::Members, messages::Messages, people::People, processes::Processes,
+    service_tokens::ServiceTokens, tasks::Tasks, workflows::Workflows, workspaces::Workspaces,
 };
 use crate::ports::{
     publisher::EventFeed,
@@ -43,8 +45,12 @@ use crate::ports::{
 pub struct App {
     /// Who is calling.
     pub authenticator: Authenticator,
+    /// People.
+    pub people: Arc<People>,
     /// Workspaces.
     pub workspaces: Workspaces,
+    /// Who belongs to which workspace.
+    pub members: Members,
     /// Workflows.
     pub workflows: Workflows,
     /// Deployments.
@@ -74,12 +80,15 @@ impl App {
         repository: Arc<dyn Repository>,
         core: Core,
         authenticator: Authenticator,
+        people: Arc<People>,
         feed: Arc<dyn EventFeed>,
         max_token_life: Option<SignedDuration>,
     ) -> Self {
         Self {
             authenticator,
             workspaces: Workspaces::new(core.clone()),
+            members: Members::new(core.commands.clone(), Arc::clone(&people)),
+            people,
             workflows: Workflows::new(core.clone()),
             deployments: Deployments::new(core.clone()),
             executions: Executions::new(core.clone()),

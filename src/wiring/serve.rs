@@ -121,6 +121,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         engine,
         mode: mode(config.auth.mode),
         bootstrap: bootstrap(&config.auth),
+        validators: Vec::new(),
+        issuers: Vec::new(),
         anonymous: AnonymousAccess {
             scopes: config.auth.anonymous_scopes.clone(),
             workspaces: config.auth.anonymous_workspaces.clone(),

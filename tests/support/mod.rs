@@ -7,6 +7,7 @@ use uuid::Uuid;
 pub(crate) mod follower;
 pub(crate) mod gateway;
 pub(crate) mod peers;
+pub(crate) mod people;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod redis;

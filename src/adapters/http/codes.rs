@@ -188,6 +188,14 @@ codes! {
         "The workspace id is taken",
         "Ids are unique, without regard to case.",
         "Choose another.";
+    MEMBERSHIP_NOT_FOUND = "membership.not_found" [NOT_FOUND]
+        "There is no such member",
+        "Nobody of this id belongs to the workspace. A member's id is the configured name of their issuer, a colon, and what the issuer calls them.",
+        "`GET /api/workspaces/{id}/members` lists those that there are.";
+    MEMBERSHIP_LAST_OWNER = "membership.last_owner" [CONFLICT]
+        "The workspace would be left without an owner",
+        "Its last owner neither leaves nor becomes something else.",
+        "Make somebody else an owner first.";
     WORKFLOW_NOT_FOUND = "workflow.not_found" [NOT_FOUND]
         "There is no such workflow",
         "It does not exist, was deleted, or is in a workspace that the caller does not reach.",

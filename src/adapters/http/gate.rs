@@ -272,7 +272,8 @@ impl Gate {
     ) -> Result<Caller, Problem> {
         let caller = self.app.authenticator.authenticate(credential).await?;
         entry.identity = Some(Arc::clone(&caller.identity));
-        if !(matches!(operation.access, Access::UserOr(_)) && caller.identity.kind == IdentityKind::User) {
+        let spared = matches!(operation.access, Access::UserOr(_) | Access::RoleOr(_));
+        if !(spared && caller.identity.kind == IdentityKind::User) {
             for scope in operation.scopes() {
                 if !caller.identity.is_allowed(*scope) {
                     return Err(missing_scope(&caller.identity, *scope).into());

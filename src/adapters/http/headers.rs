@@ -60,7 +60,7 @@ impl Cors {
         if self.allowed(origin).is_some() {
             let headers = response.headers_mut();
             for (name, value) in [
-                (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PATCH, DELETE"),
+                (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, PATCH, DELETE"),
                 (
                     header::ACCESS_CONTROL_ALLOW_HEADERS,
                     "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Prefer, X-Request-Id, \

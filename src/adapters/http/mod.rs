@@ -28,6 +28,7 @@ mod jobs;
 mod json;
 mod judged;
 mod matcher;
+mod members;
 mod messages;
 mod operations;
 mod operations_api;
@@ -68,6 +69,7 @@ use self::{
     identity::IdentityApi,
     jobs::JobsApi,
     matcher::Matcher,
+    members::MembersApi,
     messages::MessagesApi,
     operations::{OPERATIONS, Operation},
     operations_api::OperationsApi,
@@ -117,6 +119,7 @@ type Apis = (
     IdentityApi,
     ServiceTokensApi,
     WorkspacesApi,
+    MembersApi,
     WorkflowsApi,
     ExecutionsApi,
     EventsApi,
@@ -142,6 +145,7 @@ pub fn routes(
         IdentityApi,
         ServiceTokensApi { app: app_of() },
         WorkspacesApi { app: app_of() },
+        MembersApi { app: app_of() },
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
         EventsApi { app: app_of(), stopping: stopping.clone() },

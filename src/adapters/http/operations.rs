@@ -8,6 +8,7 @@ use crate::domain::scope::Scope;
 pub(super) enum Verb {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -18,6 +19,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
@@ -40,6 +42,8 @@ pub(super) enum Access {
     Scopes(&'static [Scope]),
     /// Users; others need these scopes.
     UserOr(&'static [Scope]),
+    /// Who sees to the members of the workspace by their role there; others need these scopes in it.
+    RoleOr(&'static [Scope]),
 }
 
 /// One operation.
@@ -77,8 +81,10 @@ const TOKENS_READ: Access = Access::Scopes(&[Scope::AdminTokensRead]);
 const TOKENS_WRITE: Access = Access::Scopes(&[Scope::AdminTokensWrite]);
 const MAKE_WORKSPACES: Access = Access::UserOr(&[Scope::AdminWorkspacesWrite]);
 
+const MEMBERS: Access = Access::RoleOr(&[Scope::AdminWorkspacesWrite]);
+
 use Access::{Identity, Open};
-use Verb::{Delete, Get, Patch, Post};
+use Verb::{Delete, Get, Patch, Post, Put};
 
 /// All of them.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -97,6 +103,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/api/workspaces", "list_workspaces", Identity),
     op(Post, "/api/workspaces", "create_workspace", MAKE_WORKSPACES),
     op(Get, "/api/workspaces/{id}", "get_workspace", Identity),
+    op(Get, "/api/workspaces/{id}/members", "list_members", MEMBERS),
+    op(Put, "/api/workspaces/{id}/members/{user_id}", "put_member", MEMBERS),
+    op(Delete, "/api/workspaces/{id}/members/{user_id}", "remove_member", MEMBERS),
     op(Get, "/api/workflows", "list_workflows", READ),
     op(Post, "/api/workflows", "create_workflow", WRITE),
     op(Get, "/api/workflows/{id}", "get_workflow", READ),
@@ -136,7 +145,7 @@ impl Operation {
     pub(super) fn scopes(&self) -> &'static [Scope] {
         match self.access {
             Access::Open | Access::Identity => &[],
-            Access::Scopes(scopes) | Access::UserOr(scopes) => scopes,
+            Access::Scopes(scopes) | Access::UserOr(scopes) | Access::RoleOr(scopes) => scopes,
         }
     }
 }

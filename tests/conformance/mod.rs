@@ -21,3 +21,4 @@ pub(crate) use conformance;
 
 mod engine;
 mod repository;
+mod validator;

@@ -3,6 +3,7 @@
 mod command;
 mod first_token;
 mod issuers;
+mod online;
 mod serve;
 
 use std::{io, sync::Arc, time::Duration};
@@ -21,17 +22,19 @@ use crate::{
         engines::embedded::{AutoCommitEngine, EmbeddedEngine},
         http::{self, Settings},
         persistence::memory::MemoryRepository,
+        rate_limit::memory::MemoryLimiter,
         realtime::in_process::InProcessPublisher,
         rng::SystemRng,
     },
     app::{
         App,
-        authenticate::{AnonymousAccess, Authenticator, Mode, Scheme},
+        authenticate::{AnonymousAccess, Authenticator, Entrance, Mode, Scheme},
         background::Background,
         commands::Commands,
         context,
         core::Core,
         engines::Engines,
+        limits::{LimitPolicy, Limits},
         people::{Issuer, People},
         revocation_log::RevocationLog,
         signals::{POLL, Signals},
@@ -47,6 +50,7 @@ use crate::{
     ports::{
         clock::Clock,
         publisher::EventFeed,
+        rate_limiter::RateLimiter,
         repository::Repository,
         rng::Rng,
         token_validator::{IdentityExtractor, TokenValidator},
@@ -104,6 +108,10 @@ pub struct Parts {
     pub issuers: Vec<Issuer>,
     /// What anonymous callers may do in mode `optional`.
     pub anonymous: AnonymousAccess,
+    /// Where failures to authenticate are counted.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// How many failures are judged.
+    pub limits: LimitPolicy,
     /// The longest life that a service token may be given.
     pub max_token_life: Option<SignedDuration>,
     /// How long what ended stays readable.
@@ -128,6 +136,8 @@ impl Parts {
             validators: Vec::new(),
             issuers: Vec::new(),
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
+            limiter: Arc::new(MemoryLimiter::default()),
+            limits: LimitPolicy::default(),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
         })
@@ -170,6 +180,7 @@ impl Gate {
     pub fn new(parts: Parts) -> Self {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
+        let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
         let Parts { ground: Ground { signals, tasks, stop }, schemes: custom, validators, issuers, .. } = parts;
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
@@ -202,10 +213,9 @@ impl Gate {
         schemes.extend(custom);
         schemes.extend(validators.into_iter().map(|validator| Scheme { validator, extractor: people.clone() }));
         let authenticator = Authenticator::new(
-            mode,
+            Entrance { mode, configured, anonymous },
             schemes,
-            anonymous,
-            configured,
+            limits,
             Arc::clone(&repository),
             Arc::clone(&uses),
             Arc::clone(&log),

@@ -8,14 +8,21 @@ use url::Url;
 use super::Parts;
 use crate::{
     adapters::auth::{
+        introspection::{BadIssuer, IntrospectionIssuer, IntrospectionValidator},
         jwt::{self, InvalidIssuer, JwtIssuer, JwtValidator, KeyReport, Published, Upkeep},
         workos_api::{BadWorkosApi, USUAL_TIMEOUT, WorkosApi},
     },
     app::people,
-    config::{IssuerConfig, IssuerKind, WorkosConfig},
-    domain::user::IssuerName,
-    ports::{profile_source::ProfileSource, token_validator::TokenValidator},
+    config::{IntrospectionConfig, IssuerConfig, IssuerKind, WorkosConfig},
+    domain::{bearer::BearerToken, user::IssuerName},
+    ports::{
+        profile_source::ProfileSource,
+        token_validator::{AuthError, TokenValidator},
+    },
 };
+
+/// Behind a prefix, a token that nobody made.
+const NOBODYS: &str = "asked-by-tidegate-config-check";
 
 /// An issuer that cannot be. No message holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +38,9 @@ pub enum IssuerError {
     /// Two of them cannot stand together.
     #[error("auth.issuers")]
     Together(#[source] InvalidIssuer),
+    /// Its tokens cannot be asked about.
+    #[error("auth.issuers")]
+    Introspection(#[from] BadIssuer),
     /// Its people cannot be asked about.
     #[error("auth.issuers.{issuer}.api_key")]
     Profiles {
@@ -50,6 +60,11 @@ impl Parts {
         for issuer in issuers {
             self.issuers.push(people::Issuer { policy: issuer.policy.clone(), profiles: profiles(issuer)? });
         }
+        let asked: Vec<_> = issuers.iter().filter_map(asked_about).collect();
+        if !asked.is_empty() {
+            let signals = Arc::clone(&self.ground.signals);
+            self.add(IntrospectionValidator::new(asked, Arc::clone(&self.clock), signals)?);
+        }
         let upkeep =
             Upkeep { clock: Arc::clone(&self.clock), tasks: self.ground.tasks.clone(), stop: self.ground.stop.clone() };
         let signed = issuers.iter().filter_map(|issuer| signing(issuer, leeway, &upkeep));
@@ -67,16 +82,43 @@ impl Parts {
     }
 }
 
-/// What a look at an issuer's provider came to; `None` where keys are fixed, or opaque tokens are asked about.
-pub(super) async fn look(
-    issuer: &IssuerConfig,
-    leeway: SignedDuration,
-    upkeep: &Upkeep,
-) -> Result<Option<KeyReport>, IssuerError> {
-    match signing(issuer, leeway, upkeep) {
-        Some(ready) => Ok(ready?.report().await),
-        None => Ok(None),
+/// What a look at an issuer came to.
+pub(super) enum Look {
+    /// Nobody was asked: its keys stand in the config.
+    Given,
+    /// What its provider publishes.
+    Keys(KeyReport),
+    /// Whether who is asked about tokens answers.
+    Asked {
+        /// Who.
+        source: String,
+        /// Why there is no answer that counts.
+        failure: Option<String>,
+    },
+}
+
+impl Look {
+    /// The answer did not come in time.
+    pub(super) fn too_late() -> Self {
+        Self::Asked { source: "it".to_owned(), failure: Some("did not answer in time".to_owned()) }
     }
+}
+
+/// Asks an issuer for what a gate would ask it.
+pub(super) async fn look(issuer: &IssuerConfig, leeway: SignedDuration, upkeep: &Upkeep) -> Result<Look, IssuerError> {
+    if let Some(ready) = signing(issuer, leeway, upkeep) {
+        return Ok(ready?.report().await.map_or(Look::Given, Look::Keys));
+    }
+    let Some(config) = asked_about(issuer) else { return Ok(Look::Given) };
+    let source = config.url.to_string();
+    let nobodys = BearerToken::new(&format!("{}{NOBODYS}", config.prefix));
+    let validator = IntrospectionValidator::new(vec![config], Arc::clone(&upkeep.clock), Arc::default())?;
+    let failure = match validator.validate(&nobodys).await {
+        Ok(_) => Some("takes a token for good that nobody made".to_owned()),
+        Err(rejection) if rejection.error == AuthError::InvalidToken => None,
+        Err(_) => Some("gives no answer that counts: look at its address, client_id and client_secret".to_owned()),
+    };
+    Ok(Look::Asked { source, failure })
 }
 
 fn signing(issuer: &IssuerConfig, leeway: SignedDuration, upkeep: &Upkeep) -> Option<Result<JwtIssuer, IssuerError>> {
@@ -117,6 +159,18 @@ fn jwt_config(issuer: &IssuerConfig, leeway: SignedDuration) -> Option<jwt::Issu
             ..base
         },
         IssuerKind::Introspection(_) => return None,
+    })
+}
+
+fn asked_about(issuer: &IssuerConfig) -> Option<IntrospectionIssuer> {
+    let IssuerKind::Introspection(config) = &issuer.kind else { return None };
+    let IntrospectionConfig { prefix, introspection_url, client_id, client_secret } = config.clone();
+    let policy = issuer.policy.clone();
+    Some(IntrospectionIssuer {
+        issuers: issuer.issuers.clone(),
+        audience: issuer.audiences.clone(),
+        allow_http: issuer.allow_http,
+        ..IntrospectionIssuer::new(policy, prefix, introspection_url, client_id, client_secret.into())
     })
 }
 

@@ -152,7 +152,18 @@ pub struct ConfigOptions {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Show the config in force, where each value comes from, and what is wrong with it; secrets are not shown
-    Check(ConfigOptions),
+    Check(CheckConfig),
+}
+
+/// How the config is looked at.
+#[derive(Debug, Args)]
+pub struct CheckConfig {
+    /// Also ask every issuer for its keys or about a token, and say what came; exit code 1 when one of them cannot judge
+    #[arg(long)]
+    pub online: bool,
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigOptions,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

@@ -2,6 +2,8 @@
 
 mod command;
 mod first_token;
+mod issuers;
+mod online;
 mod serve;
 
 use std::{io, sync::Arc, time::Duration};
@@ -11,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::command::run;
+pub use self::issuers::IssuerError;
 pub use self::serve::{ServeError, serve};
 use crate::{
     adapters::{
@@ -45,8 +48,12 @@ use crate::{
         workspace::WorkspaceAccess,
     },
     ports::{
-        clock::Clock, publisher::EventFeed, rate_limiter::RateLimiter, repository::Repository, rng::Rng,
-        token_validator::TokenValidator,
+        clock::Clock,
+        publisher::EventFeed,
+        rate_limiter::RateLimiter,
+        repository::Repository,
+        rng::Rng,
+        token_validator::{IdentityExtractor, TokenValidator},
     },
 };
 
@@ -61,9 +68,26 @@ pub struct BootstrapToken {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What a gate's own work stands on, and what is made before the gate but works with it: what fetches keys ends when the
+/// gate stops.
+#[derive(Debug, Clone, Default)]
+pub struct Ground {
+    /// What is revoked, and what has changed.
+    pub signals: Arc<Signals>,
+    /// Owns every task of the gate's.
+    pub tasks: TaskTracker,
+    /// Ends them.
+    pub stop: CancellationToken,
+}
+
 /// What a gate is made of. [`Parts::in_memory`] has a value for each; replace what you have better.
-#[derive(Debug, Clone)]
+///
+/// A token is judged by the first that recognizes it, and after its refusal nobody else is asked: the bootstrap token and
+/// service tokens, [`schemes`](Self::schemes), [`validators`](Self::validators).
+#[derive(Debug)]
 pub struct Parts {
+    /// What the gate's own work stands on.
+    pub ground: Ground,
     /// Where everything is kept.
     pub repository: Arc<dyn Repository>,
     /// The time.
@@ -76,7 +100,9 @@ pub struct Parts {
     pub mode: Mode,
     /// A credential to begin with.
     pub bootstrap: Option<BootstrapToken>,
-    /// Who judges the tokens of issuers, each by its shape, in this order.
+    /// Kinds of tokens of your own, in this order, each with who says whom they name.
+    pub schemes: Vec<Scheme>,
+    /// Who judges the tokens of issuers, each by its shape, in this order; [`with_issuers`](Self::with_issuers) makes them.
     pub validators: Vec<Arc<dyn TokenValidator>>,
     /// Those issuers: what their tokens can come to, and who tells what their people are called.
     pub issuers: Vec<Issuer>,
@@ -99,12 +125,14 @@ impl Parts {
     /// None in practice: the engine's built-in name is a name.
     pub fn in_memory() -> Result<Self, InvalidText> {
         Ok(Self {
+            ground: Ground::default(),
             repository: Arc::new(MemoryRepository::default()),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             engine: EngineName::parse("embedded")?,
             mode: Mode::Unset,
             bootstrap: None,
+            schemes: Vec::new(),
             validators: Vec::new(),
             issuers: Vec::new(),
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
@@ -113,6 +141,13 @@ impl Parts {
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
         })
+    }
+
+    /// The same with a kind of tokens of your own, asked after those that it has already.
+    #[must_use]
+    pub fn with_scheme(mut self, validator: Arc<dyn TokenValidator>, extractor: Arc<dyn IdentityExtractor>) -> Self {
+        self.schemes.push(Scheme { validator, extractor });
+        self
     }
 
     /// The same with a bootstrap token that may do everything.
@@ -146,8 +181,7 @@ impl Gate {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
         let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
-        let Parts { validators, issuers, .. } = parts;
-        let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
+        let Parts { ground: Ground { signals, tasks, stop }, schemes: custom, validators, issuers, .. } = parts;
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
 
@@ -173,9 +207,10 @@ impl Gate {
             Arc::clone(&signals),
             Arc::clone(&people),
         );
-        let configured = bootstrap.is_some() || !validators.is_empty();
+        let configured = bootstrap.is_some() || !custom.is_empty() || !validators.is_empty();
         let validator = with_bootstrap(bootstrap, clock, Arc::new(tokens));
         let mut schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
+        schemes.extend(custom);
         schemes.extend(validators.into_iter().map(|validator| Scheme { validator, extractor: people.clone() }));
         let authenticator = Authenticator::new(
             Entrance { mode, configured, anonymous },

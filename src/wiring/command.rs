@@ -9,13 +9,16 @@ use std::{
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
-use super::serve;
+use super::{
+    online::{self, Finding},
+    serve,
+};
 use crate::{
     adapters::{
-        cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        cli::{self, CheckConfig, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
         http::Document,
     },
-    config::{self, Argument, LogFormat, Sources, TelemetryConfig},
+    config::{self, Argument, Config, LogFormat, Sources, TelemetryConfig},
 };
 
 /// Does what the command line says; gives the process's exit code ([`exit`]).
@@ -24,7 +27,9 @@ pub fn run(cli: Cli) -> ExitCode {
     let sources = Sources::of_process();
     match cli.command {
         Command::Serve(options) => run_gate(&with_options(sources, options)),
-        Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
+        Command::Config(ConfigCommand::Check(CheckConfig { online, config })) => {
+            check(&with_options(sources, config), online, json)
+        }
         Command::Openapi => {
             let document = Document::generate();
             print(if json { document.json() } else { document.yaml() })
@@ -62,11 +67,10 @@ fn start_logging(config: &TelemetryConfig) {
     }
 }
 
-/// Shows the config in force.
-fn check(sources: &Sources, json: bool) -> ExitCode {
-    match config::load(sources) {
-        Ok(loaded) if json => print(&format!("{:#}\n", loaded.to_json())),
-        Ok(loaded) => print(&loaded.report()),
+/// Shows the config in force, and what its issuers say.
+fn check(sources: &Sources, online: bool, json: bool) -> ExitCode {
+    let loaded = match config::load(sources) {
+        Ok(loaded) => loaded,
         Err(error) => {
             if json {
                 print(&format!("{:#}\n", error.to_json()));
@@ -74,9 +78,33 @@ fn check(sources: &Sources, json: bool) -> ExitCode {
             for warning in &error.warnings {
                 eprintln!("warning: {warning}");
             }
-            failed(&error, exit::USAGE)
+            return failed(&error, exit::USAGE);
         }
+    };
+    let found = if online { ask_issuers(&loaded.config) } else { Ok(Vec::new()) };
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return failed(&*error, exit::FAILED),
+    };
+    if json {
+        let mut shown = loaded.to_json();
+        if let Some(shown) = shown.as_object_mut().filter(|_| online) {
+            shown.insert("online".to_owned(), found.iter().map(Finding::to_json).collect());
+        }
+        print(&format!("{shown:#}\n"));
+    } else {
+        let found = found.iter().map(|finding| format!("\n{finding}\n")).collect::<String>();
+        print(&(loaded.report() + &found));
     }
+    if found.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) }
+}
+
+fn ask_issuers(config: &Config) -> Result<Vec<Finding>, Box<dyn Error>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(online::ask(&config.auth))?;
+    // What still fetches has nobody left to tell.
+    runtime.shutdown_background();
+    Ok(found)
 }
 
 /// Calls a gate.

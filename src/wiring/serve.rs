@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError};
+use super::{BootstrapToken, Gate, Ground, IssuerError, Parts, first_token, first_token::FirstTokenError};
 use crate::{
     adapters::{
         clock::SystemClock,
@@ -54,6 +54,9 @@ pub enum ServeError {
     /// The configuration names engines that cannot stand side by side.
     #[error("engines.list: the gate's own engine can be there once, since all its things are in one database")]
     Engines,
+    /// An issuer cannot be.
+    #[error("an issuer cannot be")]
+    Issuer(#[from] IssuerError),
     /// The limits have no store.
     #[error("auth.rate_limit.redis_url {0}")]
     Limits(#[from] RedisUrlError),
@@ -128,13 +131,15 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     config.exposure(stored).map_err(ServeError::Exposed)?;
 
     let limiter = limiter(&config.auth.rate_limit).await?;
-    let gate = Gate::new(Parts {
+    let parts = Parts {
         repository,
         clock,
         rng,
         engine,
         mode: mode(config.auth.mode),
         bootstrap: bootstrap(&config.auth),
+        ground: Ground::default(),
+        schemes: Vec::new(),
         validators: Vec::new(),
         issuers: Vec::new(),
         anonymous: AnonymousAccess {
@@ -149,7 +154,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         },
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
-    });
+    };
+    let gate = Gate::new(parts.with_issuers(&config.auth.issuers, config.auth.leeway)?);
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
     let told = async {

@@ -26,7 +26,7 @@ pub use connection::Variables;
 pub use error::{CliError, exit};
 
 use client::Client;
-use commands::{completions, execution, job, message, task, token, whoami, workflow, workspace};
+use commands::{auth, completions, execution, job, message, task, token, whoami, workflow, workspace};
 use output::Output;
 
 const EXIT_CODES: &str = "\
@@ -88,7 +88,7 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the OpenAPI document, as YAML or with --json as JSON
     Openapi,
-    /// Make and list workspaces
+    /// Make and list workspaces, and say who belongs to them
     #[command(subcommand, visible_alias = "workspaces")]
     Workspace(WorkspaceCommand),
     /// Make, show, rotate and revoke service tokens
@@ -114,14 +114,24 @@ pub enum Command {
     Signal(SignalCommand),
     /// Show who the gate takes you for, and what you may do
     Whoami,
+    /// Ask about authentication
+    #[command(subcommand)]
+    Auth(AuthCommand),
     /// Print a completion script for a shell
     Completions(Completions),
 }
 
 pub use commands::{
-    completions::Completions, execution::ExecutionCommand, job::JobCommand, message::MessageCommand,
-    message::SignalCommand, task::TaskCommand, token::TokenCommand, workflow::WorkflowCommand,
-    workspace::WorkspaceCommand,
+    auth::AuthCommand,
+    completions::Completions,
+    execution::ExecutionCommand,
+    job::JobCommand,
+    message::MessageCommand,
+    message::SignalCommand,
+    task::TaskCommand,
+    token::TokenCommand,
+    workflow::WorkflowCommand,
+    workspace::{MemberCommand, WorkspaceCommand},
 };
 
 /// Where the config of the gate comes from.
@@ -142,7 +152,18 @@ pub struct ConfigOptions {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Show the config in force, where each value comes from, and what is wrong with it; secrets are not shown
-    Check(ConfigOptions),
+    Check(CheckConfig),
+}
+
+/// How the config is looked at.
+#[derive(Debug, Args)]
+pub struct CheckConfig {
+    /// Also ask every issuer for its keys or about a token, and say what came; exit code 1 when one of them cannot judge
+    #[arg(long)]
+    pub online: bool,
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigOptions,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
@@ -185,6 +206,7 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
         Command::Message(command) => message::run(command, &session).await,
         Command::Signal(command) => message::run_signal(command, &session).await,
         Command::Whoami => whoami::run(&session).await,
+        Command::Auth(command) => auth::run(command, &session).await,
         Command::Serve(_) | Command::Config(_) | Command::Openapi | Command::Completions(_) => {
             Err(CliError::Usage("this command runs in the gate itself".to_owned()))
         }

@@ -1,4 +1,6 @@
-//! The signature algorithms of JWTs (RFC 7518 section 3.1, RFC 8037) that an issuer may be bound to.
+//! The signature algorithms of JWTs that an issuer may be bound to (RFC 7518 section 3.1, RFC 8037).
+
+use std::fmt;
 
 /// A signature algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +29,7 @@ pub enum Algorithm {
     Es384,
     /// ECDSA on P-521 with SHA-512.
     Es512,
-    /// Ed25519 or Ed448.
+    /// Ed25519.
     EdDsa,
 }
 
@@ -49,7 +51,7 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// Its name in a token's header and in the config.
+    /// Its name in a token's header.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -68,7 +70,12 @@ impl Algorithm {
         }
     }
 
-    /// The fewest bytes of a secret (RFC 7518 section 3.2); `None` where keys come from a key set.
+    /// The algorithm of exactly that name: `hs256` is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
+    }
+
+    /// The fewest bytes of a secret for it (RFC 7518 section 3.2); `None` where keys come from key sets.
     pub const fn least_secret(self) -> Option<usize> {
         match self {
             Self::Hs256 => Some(32),
@@ -78,8 +85,14 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of exactly that name: a token's header spells it so, too.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
+    /// Whether it verifies by a secret.
+    pub const fn is_secret(self) -> bool {
+        self.least_secret().is_some()
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

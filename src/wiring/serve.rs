@@ -49,7 +49,7 @@ pub enum ServeError {
     #[error("the database cannot be used")]
     Repository(#[from] RepositoryError),
     /// Anybody could come in from anywhere.
-    #[error("{0}")]
+    #[error("auth.mode: {0}")]
     Exposed(String),
     /// The configuration names engines that cannot stand side by side.
     #[error("engines.list: the gate's own engine can be there once, since all its things are in one database")]
@@ -74,6 +74,13 @@ pub enum ServeError {
     /// The server ended by itself.
     #[error("the server ended")]
     Server(#[source] std::io::Error),
+}
+
+impl ServeError {
+    /// Whether it is the config that cannot stand, although only the start shows it.
+    pub fn is_of_config(&self) -> bool {
+        matches!(self, Self::Exposed(_) | Self::Engines | Self::Issuer(_) | Self::Limits(_))
+    }
 }
 
 /// An opened store, and how it is closed.

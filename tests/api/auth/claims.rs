@@ -113,7 +113,9 @@ async fn scopes_are_read_in_all_their_forms_and_united() {
 #[tokio::test]
 async fn unknown_scopes_alone_are_a_ceiling_of_nothing() {
     let gate = town();
-    for scope in [json!("workflows:fly"), json!(["everything"]), json!("WORKFLOWS:READ"), json!("workflows:*"), json!("*")] {
+    for scope in
+        [json!("workflows:fly"), json!(["everything"]), json!("WORKFLOWS:READ"), json!("workflows:*"), json!("*")]
+    {
         for issuer in ["plain", "roles"] {
             let me = me(&gate, issuer, &json!({"scope": scope, "roles": ["dev"], "workspaces": ["w1"]})).await;
             assert_eq!(sorted(&me["scopes"]), [""; 0], "{issuer}, {scope}: {}", me.text);
@@ -155,7 +157,12 @@ async fn a_service_without_scopes_gets_nothing() {
     assert_eq!(rights(&me(&gate, "plain", &stated).await, "w1"), ["workflows:read"]);
     let role = json!({"token_use": "service", "workspaces": ["w1"], "roles": ["dev"]});
     let me = me(&gate, "roles", &role).await;
-    assert_eq!(rights(&me, "w1"), ["jobs:work", "workflows:execute", "workflows:read", "workflows:write"], "{}", me.text);
+    assert_eq!(
+        rights(&me, "w1"),
+        ["jobs:work", "workflows:execute", "workflows:read", "workflows:write"],
+        "{}",
+        me.text
+    );
 }
 
 #[tokio::test]
@@ -209,7 +216,11 @@ async fn admin_scopes_must_be_stated_and_allowed() {
     let unstated = me(&gate, "open", &json!({"workspaces": ["w1"]})).await;
     assert_eq!(rights(&unstated, "w1"), WORKSPACE_SCOPES, "no admin scope unless stated: {}", unstated.text);
     let all = me(&gate, "everywhere", &json!({})).await;
-    assert!(all["scopes"].as_array().unwrap().iter().all(|scope| !scope.as_str().unwrap().starts_with("admin:")), "{}", all.text);
+    assert!(
+        all["scopes"].as_array().unwrap().iter().all(|scope| !scope.as_str().unwrap().starts_with("admin:")),
+        "{}",
+        all.text
+    );
 }
 
 #[tokio::test]
@@ -255,7 +266,12 @@ async fn a_workspace_claim_decides_alone_even_if_empty() {
     for claims in [json!({"workspaces": []}), json!({"workspace_ids": []}), json!({"tidegate": {"workspaces": []}})] {
         let (place, everywhere) = (me(&gate, "placed", &claims).await, me(&gate, "everywhere", &claims).await);
         for me in [place, everywhere] {
-            assert_eq!((&me["workspace_ids"], &me["all_workspaces"]), (&json!([]), &json!(false)), "{claims}: {}", me.text);
+            assert_eq!(
+                (&me["workspace_ids"], &me["all_workspaces"]),
+                (&json!([]), &json!(false)),
+                "{claims}: {}",
+                me.text
+            );
             assert_eq!(me["workspaces"], json!([]), "{claims}: {}", me.text);
         }
     }
@@ -272,7 +288,8 @@ async fn a_workspace_claim_decides_alone_even_if_empty() {
 #[tokio::test]
 async fn workspaces_beyond_the_issuers_are_cut() {
     let gate = town();
-    let me = me(&gate, "capped", &json!({"workspaces": ["team-a", "team-b", "solo", "solo2", "other", "ateam-a"]})).await;
+    let me =
+        me(&gate, "capped", &json!({"workspaces": ["team-a", "team-b", "solo", "solo2", "other", "ateam-a"]})).await;
     assert_eq!(sorted(&me["workspace_ids"]), ["solo", "team-a", "team-b"], "{}", me.text);
     let none = someone(&gate, "capped", &json!({"workspaces": ["other"]}));
     assert_eq!(whoami(&none).await["workspace_ids"], json!([]));
@@ -301,7 +318,8 @@ async fn memberships_decide_where_no_claim_does() {
         assert_eq!(sorted(&me["workspace_ids"]), expected, "the default is of who has none: {}", me.text);
         assert_eq!(rights(&me, &a), WORKSPACE_SCOPES, "max_scopes holds admin:* back: {}", me.text);
         assert_eq!(rights(&me, &b), WORKSPACE_SCOPES);
-        let member = ["chatkit:session", "jobs:work", "vault:read", "workflows:execute", "workflows:read", "workflows:write"];
+        let member =
+            ["chatkit:session", "jobs:work", "vault:read", "workflows:execute", "workflows:read", "workflows:write"];
         assert_eq!(rights(&me, &c), member);
         assert_eq!(rights(&me, &d), ["workflows:read"]);
         let place = me["workspaces"].as_array().unwrap().iter().find(|place| place["id"] == *c).unwrap();
@@ -314,10 +332,18 @@ async fn memberships_decide_where_no_claim_does() {
         // A stated scope is a ceiling over all of it; a claim leaves memberships out.
         let with = |more: Value| gate.caller(secret(&mint::claims(&format!("https://{issuer}.test"), &subject, &more)));
         let read = whoami(&with(json!({"scope": "workflows:read jobs:work"}))).await;
-        assert_eq!((rights(&read, &a), rights(&read, &d)), (vec!["jobs:work", "workflows:read"], vec!["workflows:read"]));
+        assert_eq!(
+            (rights(&read, &a), rights(&read, &d)),
+            (vec!["jobs:work", "workflows:read"], vec!["workflows:read"])
+        );
         assert_eq!(sorted(&read["scopes"]), ["jobs:work", "workflows:read"]);
         let claimed = whoami(&with(json!({"workspaces": [d]}))).await;
-        assert_eq!((sorted(&claimed["workspace_ids"]), rights(&claimed, &d).len()), (vec![d.as_str()], 8), "{}", claimed.text);
+        assert_eq!(
+            (sorted(&claimed["workspace_ids"]), rights(&claimed, &d).len()),
+            (vec![d.as_str()], 8),
+            "{}",
+            claimed.text
+        );
     }
 }
 
@@ -381,13 +407,18 @@ async fn whoami_tells_what_the_token_says_of_its_bearer() {
     let me = whoami(&caller).await;
     let at = |seconds: i64| jiff::Timestamp::from_second(seconds).unwrap();
     let time = |name: &str| me.str(name).parse::<jiff::Timestamp>().unwrap();
-    assert!((time("issued_at") - at(now)).get_seconds().abs() < 10 && (time("expires_at") - at(now + 300)).get_seconds().abs() < 10, "{}", me.text);
+    assert!(
+        (time("issued_at") - at(now)).get_seconds().abs() < 10
+            && (time("expires_at") - at(now + 300)).get_seconds().abs() < 10,
+        "{}",
+        me.text
+    );
     let mut rest = me.body.clone();
     mint::merge(&mut rest, &json!({"issued_at": null, "expires_at": null, "explain": null}));
     assert_eq!(
         rest,
         json!({"authenticated": true, "subject": subject, "kind": "user", "scopes": ["workflows:read"], "all_workspaces": false,
-            "workspace_ids": ["w1"], "workspaces": [{"id": "w1", "scopes": ["workflows:read"]}], "token_id": "token-7",
+            "workspace_ids": ["w1"], "workspaces": [{"id": "w1", "role": null, "scopes": ["workflows:read"]}], "token_id": "token-7",
             "issuer": "plain", "username": "ada", "email": "ada@example.com", "actor": "support-1"})
     );
     let of = async |more: Value| me_of(&gate, &more).await;
@@ -422,7 +453,8 @@ async fn a_named_workspace_is_forbidden_and_a_hidden_thing_not_found() {
     let world = World::on(gate.clone()).await;
     let made = world.post("/api/workflows", json!({"workspace_id": world.id, "name": "w"})).await.is(201);
     let hidden = format!("/api/workflows/{}", made.id());
-    let stranger = someone(&gate, "plain", &json!({"workspaces": ["elsewhere"], "scope": "workflows:read workflows:write"}));
+    let stranger =
+        someone(&gate, "plain", &json!({"workspaces": ["elsewhere"], "scope": "workflows:read workflows:write"}));
     stranger.get(&hidden).await.problem(404, "workflow.not_found");
     stranger.patch(&hidden, json!({"name": "x"})).await.problem(404, "workflow.not_found");
     for id in [world.id.as_str(), "never-made"] {
@@ -458,6 +490,7 @@ async fn a_user_may_always_make_a_workspace_and_owns_it() {
     let me = whoami(&user).await;
     assert_eq!((&me["workspace_ids"], &me["workspaces"][0]["role"]), (&json!([id]), &json!("owner")), "{}", me.text);
     user.get(&format!("/api/workspaces/{id}")).await.is(200);
-    let service = someone(&gate, "plain", &json!({"token_use": "service", "scope": "workflows:write", "workspaces": ["w1"]}));
+    let service =
+        someone(&gate, "plain", &json!({"token_use": "service", "scope": "workflows:write", "workspaces": ["w1"]}));
     service.post("/api/workspaces", json!({"id": unique("not")})).await.problem(403, "auth.missing_scope");
 }

@@ -6,7 +6,7 @@ use josekit::{
         KeyPair,
         alg::{ec::EcCurve, ec::EcKeyPair, ed::EdCurve, ed::EdKeyPair, rsa::RsaKeyPair},
     },
-    jws::{ES256, EdDSA, HS256, JwsSigner, PS256, RS256},
+    jws::{ES256, EdDSA, JwsSigner, PS256, RS256},
 };
 use serde_json::{Value, json};
 

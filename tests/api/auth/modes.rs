@@ -8,7 +8,9 @@ use super::{
 };
 
 fn issuer(mode: &str) -> String {
-    format!("[auth]\n{mode}\n[[auth.issuers]]\nname = \"a\"\nkind = \"jwt\"\naudiences = [\"tidegate\"]\nsecret = \"{SECRET}\"\n")
+    format!(
+        "[auth]\n{mode}\n[[auth.issuers]]\nname = \"a\"\nkind = \"jwt\"\naudiences = [\"tidegate\"]\nsecret = \"{SECRET}\"\n"
+    )
 }
 
 #[tokio::test]
@@ -24,7 +26,12 @@ async fn an_issuer_is_a_credential_in_every_mode() {
         assert_eq!(refusal(&gate.caller(&bad)).await, (401, "auth.invalid_audience".to_owned()), "{mode}");
         assert!(!gate.folder().join("data/first-token").exists(), "{mode}");
         if anonymous == 200 {
-            assert_eq!((&stranger["kind"], &stranger["scopes"]), (&json!("anonymous"), &json!([])), "{}", stranger.text);
+            assert_eq!(
+                (&stranger["kind"], &stranger["scopes"]),
+                (&json!("anonymous"), &json!([])),
+                "{}",
+                stranger.text
+            );
         }
     }
 }
@@ -34,7 +41,10 @@ async fn disabled_looks_at_no_token_even_where_an_issuer_is() {
     let gate = gate_with(&issuer("mode = \"disabled\""), &[]);
     for token in [secret(&claims("x", "ada", &json!({}))), "nonsense".to_owned()] {
         let me = whoami(&gate.caller(token)).await;
-        assert_eq!((&me["kind"], &me["authenticated"], &me["all_workspaces"]), (&json!("anonymous"), &json!(false), &json!(true)));
+        assert_eq!(
+            (&me["kind"], &me["authenticated"], &me["all_workspaces"]),
+            (&json!("anonymous"), &json!(false), &json!(true))
+        );
         assert!(me["scopes"].as_array().unwrap().contains(&json!("admin:tokens:write")), "{}", me.text);
     }
     assert!(log(&gate).to_lowercase().contains("warn"), "it warns: {}", log(&gate));
@@ -54,8 +64,9 @@ async fn a_gate_that_lets_anybody_in_listens_on_loopback_alone() {
         let ran = super::setup::run(&["serve"], &variables).await;
         assert_eq!(ran.code, 2, "{config}: {}", ran.said());
         assert!(ran.stderr.contains(key), "{config}: {}", ran.stderr);
+        // Whether anything is stored is for the database to say, which the check does not ask.
         let checked = super::setup::run(&["config", "check"], &variables).await;
-        assert_ne!(checked.code, 0, "{config}: {}", checked.said());
+        assert_eq!(checked.code == 0, config.contains("optional"), "{config}: {}", checked.said());
     }
     let ran = start("[auth]\nmode = \"sometimes\"", &[]).await;
     assert!(ran.code == 2 && ran.stderr.contains("auth.mode"), "{}", ran.said());

@@ -84,7 +84,10 @@ async fn a_user_gets_a_workspace_of_their_own_at_first_sight() {
     assert_eq!(me["workspaces"].as_array().unwrap().len(), 1, "{}", me.text);
     assert_eq!((&me["workspaces"][0]["id"], &me["workspaces"][0]["role"]), (&json!(id), &json!("owner")));
     let own = id.strip_prefix("u-").expect(&id);
-    assert!(own.len() == 20 && own.bytes().all(|byte| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte)), "{id}");
+    assert!(
+        own.len() == 20 && own.bytes().all(|byte| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte)),
+        "{id}"
+    );
     let shown = ada.get(&format!("/api/workspaces/{id}")).await.is(200);
     assert!(shown.str("name").contains("Ada Lovelace"), "{}", shown.text);
     assert_eq!(ids(&ada.get("/api/workspaces").await.is(200)), [json!(id)]);
@@ -104,8 +107,9 @@ async fn a_user_gets_a_workspace_of_their_own_at_first_sight() {
 async fn a_hundred_first_requests_make_one_user_and_one_workspace() {
     let gate = town();
     let subject = unique("rush");
-    let callers: Vec<Caller> =
-        (0..100).map(|number| gate.caller(token("home", &subject, &json!({"jti": format!("{subject}-{number}")})))).collect();
+    let callers: Vec<Caller> = (0..100)
+        .map(|number| gate.caller(token("home", &subject, &json!({"jti": format!("{subject}-{number}")}))))
+        .collect();
     let answers = join_all(callers.iter().map(|caller| async { caller.get("/api/whoami").await })).await;
     let first = answers[0].clone().is(200)["workspace_ids"].clone();
     assert_eq!(first.as_array().unwrap().len(), 1);
@@ -208,7 +212,9 @@ async fn who_may_see_to_members() {
     let gate = town();
     let (place, other) = (place(&gate).await, place(&gate).await);
     let path = format!("/api/workspaces/{}/members", place.id);
-    for (who, status) in [(&place.owner, 200), (&place.admin, 200), (&place.member, 403), (&place.viewer, 403), (&other.owner, 403)] {
+    for (who, status) in
+        [(&place.owner, 200), (&place.admin, 200), (&place.member, 403), (&place.viewer, 403), (&other.owner, 403)]
+    {
         let answer = who.get(&path).await;
         assert_eq!(answer.status, status, "{}", answer.text);
         let answer = put(who, &place.id, &format!("corp:{}", unique("new")), "viewer").await;
@@ -267,10 +273,9 @@ async fn the_last_owner_stays() {
     put(&place.owner, &place.id, owner, "owner").await.is(200);
     put(&place.owner, &place.id, admin, "owner").await.is(200);
     // Two owners who leave at once: one stays.
-    let (one, two) = tokio::join!(
-        async { place.owner.delete(&member(&place.id, owner)).await },
-        async { place.admin.delete(&member(&place.id, admin)).await }
-    );
+    let (one, two) = tokio::join!(async { place.owner.delete(&member(&place.id, owner)).await }, async {
+        place.admin.delete(&member(&place.id, admin)).await
+    });
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
     assert!(statuses == [204, 409] || statuses == [204, 403], "{} {}", one.text, two.text);
@@ -291,7 +296,10 @@ async fn a_users_token_has_the_users_present_rights() {
     assert_eq!(me["workspaces"][0]["scopes"], json!(["workflows:read", "workflows:write"]), "{}", me.text);
     robot.post("/api/workflows", json!({"workspace_id": place.id, "name": unique("w")})).await.is(201);
     put(&place.owner, &place.id, &place.names[1], "viewer").await.is(200);
-    robot.post("/api/workflows", json!({"workspace_id": place.id, "name": "x"})).await.problem(403, "auth.missing_scope");
+    robot
+        .post("/api/workflows", json!({"workspace_id": place.id, "name": "x"}))
+        .await
+        .problem(403, "auth.missing_scope");
     robot.get(&format!("/api/workflows?workspace_id={}", place.id)).await.is(200);
     assert_eq!(whoami(&robot).await["workspaces"][0]["scopes"], json!(["workflows:read"]));
     place.owner.delete(&member(&place.id, &place.names[1])).await.is(204);
@@ -351,10 +359,19 @@ async fn what_a_users_token_mints_ends_with_the_users_rights_too() {
 async fn tokens_of_others_are_out_of_a_users_reach() {
     let gate = town();
     let (place, other) = (place(&gate).await, place(&gate).await);
-    let wide = gate.root().post(TOKENS, json!({"workspace_ids": [place.id, other.id], "scopes": ["workflows:read"]})).await.is(201);
-    let strong = gate.root().post(TOKENS, json!({"workspace_ids": [place.id], "scopes": ["admin:audit:read"]})).await.is(201);
+    let wide = gate
+        .root()
+        .post(TOKENS, json!({"workspace_ids": [place.id, other.id], "scopes": ["workflows:read"]}))
+        .await
+        .is(201);
+    let strong =
+        gate.root().post(TOKENS, json!({"workspace_ids": [place.id], "scopes": ["admin:audit:read"]})).await.is(201);
     let path = |answer: &Answer| format!("{TOKENS}/{}", answer.str("identifier"));
-    for ask in [place.admin.get(&path(&wide)), place.admin.delete(&path(&wide)), place.admin.post(&format!("{}/rotate", path(&wide)), json!({}))] {
+    for ask in [
+        place.admin.get(&path(&wide)),
+        place.admin.delete(&path(&wide)),
+        place.admin.post(&format!("{}/rotate", path(&wide)), json!({})),
+    ] {
         ask.await.problem(404, "service_token.not_found");
     }
     // Shown and revoked: all its workspaces are theirs. Not rotated: it may more than they.

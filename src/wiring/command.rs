@@ -93,8 +93,8 @@ fn check(sources: &Sources, online: bool, json: bool) -> ExitCode {
         }
         print(&format!("{shown:#}\n"));
     } else {
-        let found = found.iter().map(|finding| format!("\n{finding}\n")).collect::<String>();
-        print(&(loaded.report() + &found));
+        let found = found.iter().map(|finding| format!("{finding}\n"));
+        print(&std::iter::once(loaded.report()).chain(found).collect::<Vec<_>>().join("\n"));
     }
     if found.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) }
 }

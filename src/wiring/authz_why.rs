@@ -2,7 +2,7 @@
 
 use std::{io::Read as _, process::ExitCode, sync::Arc};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::runtime;
 
 use super::{
@@ -18,8 +18,8 @@ use crate::{
     app::{App, authenticate::Credential},
     config::{self, Config, Sources},
     domain::{
-        bearer::BearerToken, claims::identity_of, identity::Identity, scope::Scope, text::InvalidText, user::UserId,
-        workspace::WorkspaceId,
+        bearer::BearerToken, claims::identity_of, identity::Identity, json::JsonObject, scope::Scope,
+        text::InvalidText, user::UserId, workspace::WorkspaceId,
     },
     ports::{
         repository::RepositoryError,
@@ -65,7 +65,7 @@ enum Caller {
     /// Whoever holds this.
     Holder(Credential),
     /// A person whom the command line describes.
-    Described { user: UserId, claims: Value },
+    Described { user: UserId, claims: JsonObject },
 }
 
 /// Answers; gives the process's exit code.
@@ -114,19 +114,20 @@ fn caller(why: &Why, token: Option<&str>, sources: &Sources) -> Result<Caller, W
 }
 
 /// The claims that the person's token would have.
-fn claims(why: &Why, user: &UserId) -> Result<Value, WhyError> {
-    let mut claims = json!({ "sub": user.subject() });
+fn claims(why: &Why, user: &UserId) -> Result<JsonObject, WhyError> {
+    let mut claims = JsonObject::new();
+    claims.insert("sub".to_owned(), json!(user.subject()));
     for scope in &why.scope {
         scope.parse::<Scope>().map_err(|error| WhyError::Usage(format!("--scope: {error}")))?;
     }
     if !why.scope.is_empty() {
-        claims["scope"] = json!(why.scope);
+        claims.insert("scope".to_owned(), json!(why.scope));
     }
     for workspace in &why.token_workspace {
         WorkspaceId::parse(workspace).map_err(usage("--token-workspace"))?;
     }
     if !why.token_workspace.is_empty() {
-        claims["workspaces"] = json!(why.token_workspace);
+        claims.insert("workspaces".to_owned(), json!(why.token_workspace));
     }
     Ok(claims)
 }
@@ -162,14 +163,13 @@ async fn answer(
 }
 
 /// The person, as a token of these claims would name them now.
-async fn described(app: &App, user: &UserId, claims: Value) -> Result<Result<Arc<Identity>, AuthError>, WhyError> {
+async fn described(app: &App, user: &UserId, claims: JsonObject) -> Result<Result<Arc<Identity>, AuthError>, WhyError> {
     let issuer = user.issuer().as_str();
     let Some(policy) = app.people.policy(issuer) else {
         let known: Vec<_> = app.people.issuers().collect();
         let known = if known.is_empty() { "none is".to_owned() } else { format!("these are: {}", known.join(", ")) };
         return Err(WhyError::Usage(format!("--user: no issuer is configured as {issuer:?}; {known}")));
     };
-    let Value::Object(claims) = claims else { return Ok(Err(AuthError::InvalidToken)) };
     let Ok(who) = identity_of(policy, claims) else { return Ok(Err(AuthError::InvalidToken)) };
     let who = Identity { issued_at: Some(app.core.commands.now()), ..who };
     let named = app.people.identify(&ValidatedToken::external(who)).await;

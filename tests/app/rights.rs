@@ -237,11 +237,11 @@ fn no_operation_is_let_through_that_rights_do_not_cover() {
         let let_through = allowed(&made);
         for (operation, place) in &let_through {
             let (_, scopes) = operations.iter().find(|(known, _)| known == operation).unwrap();
-            let scoped = scopes.iter().all(|scope| made.may(*scope, place));
+            let covered = scopes.iter().all(|scope| made.may(*scope, place));
             let by_role = operation.contains("/members")
                 && made.named.is_none()
                 && made.roles.get(place).is_some_and(|role| role.administers());
-            prop_assert!(scoped || by_role || *operation == "POST /api/workspaces", "{operation} in {place}");
+            prop_assert!(covered || by_role || *operation == "POST /api/workspaces", "{operation} in {place}");
         }
         for less in made.lessened() {
             prop_assert!(allowed(&less).is_subset(&let_through), "{less:?}");

@@ -3,7 +3,7 @@
 
 mod rules;
 
-use std::str::FromStr;
+use std::{str::FromStr, sync::LazyLock};
 
 use poem_openapi::registry::MetaSchema;
 
@@ -26,6 +26,9 @@ use crate::{
     },
     ports::token_validator::AuthError,
 };
+
+/// The table, made ready once.
+static MATCHER: LazyLock<Matcher> = LazyLock::new(|| Matcher::of(OPERATIONS));
 
 /// A method and a path, as `POST /api/workflows`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +76,7 @@ response! {
 /// Judges an operation for a caller, in a workspace if one is named: beside the path, or in it.
 pub fn explain(people: &People, who: &Identity, asked: &Asked, workspace: Option<&WorkspaceId>) -> Explanation {
     let unknown = || refused(codes::REQUEST_NOT_FOUND, vec![format!("no operation has the path {}", asked.path)]);
-    match Matcher::of(OPERATIONS).find(&asked.method, &asked.path) {
+    match MATCHER.find(&asked.method, &asked.path) {
         Match::Found(index, parameters) => OPERATIONS.get(index).map_or_else(unknown, |operation| {
             let [first, _] = parameters.decoded();
             let in_path = first.filter(|_| operation.path.starts_with("/api/workspaces/{id}"));

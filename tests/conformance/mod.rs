@@ -20,5 +20,6 @@ macro_rules! conformance {
 pub(crate) use conformance;
 
 mod engine;
+mod rate_limiter;
 mod repository;
 mod validator;

@@ -10,12 +10,13 @@ use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
 use super::{
+    authz_why,
     online::{self, Finding},
     serve,
 };
 use crate::{
     adapters::{
-        cli::{self, CheckConfig, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        cli::{self, AuthzCommand, CheckConfig, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
         http::Document,
     },
     config::{self, Argument, Config, LogFormat, Sources, TelemetryConfig},
@@ -24,12 +25,14 @@ use crate::{
 /// Does what the command line says; gives the process's exit code ([`exit`]).
 pub fn run(cli: Cli) -> ExitCode {
     let json = cli.wants_json();
+    let token = cli.token().map(str::to_owned);
     let sources = Sources::of_process();
     match cli.command {
         Command::Serve(options) => run_gate(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(CheckConfig { online, config })) => {
             check(&with_options(sources, config), online, json)
         }
+        Command::Authz(AuthzCommand::Why(why)) => authz_why::run(why, token.as_deref(), json, sources),
         Command::Openapi => {
             let document = Document::generate();
             print(if json { document.json() } else { document.yaml() })
@@ -95,8 +98,8 @@ fn check(sources: &Sources, online: bool, json: bool) -> ExitCode {
         }
         print(&format!("{shown:#}\n"));
     } else {
-        let found = found.iter().map(|finding| format!("\n{finding}\n")).collect::<String>();
-        print(&(loaded.report() + &found));
+        let found = found.iter().map(|finding| format!("{finding}\n"));
+        print(&std::iter::once(loaded.report()).chain(found).collect::<Vec<_>>().join("\n"));
     }
     if found.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) }
 }
@@ -126,7 +129,7 @@ fn call(cli: Cli, sources: Sources) -> ExitCode {
     )
 }
 
-fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
+pub(super) fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
     let argument = |key: String, text: String, option: String| Argument { key, text, option };
     let bind = options.bind.map(|text| argument("server.bind".to_owned(), text, "--bind".to_owned()));
     let set = options.set.into_iter().map(|(key, text)| argument(key.clone(), text, format!("--set {key}")));
@@ -134,14 +137,14 @@ fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
 }
 
 /// Prints to standard output; whoever closed it has seen enough.
-fn print(text: &str) -> ExitCode {
+pub(super) fn print(text: &str) -> ExitCode {
     let printed = std::io::stdout().lock().write_all(text.as_bytes());
     drop(printed);
     ExitCode::SUCCESS
 }
 
 /// Prints an error with its causes, once.
-fn failed(error: &dyn Error, code: u8) -> ExitCode {
+pub(super) fn failed(error: &dyn Error, code: u8) -> ExitCode {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

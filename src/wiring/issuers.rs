@@ -111,7 +111,7 @@ pub(super) async fn look(issuer: &IssuerConfig, leeway: SignedDuration, upkeep: 
     }
     let Some(config) = asked_about(issuer) else { return Ok(Look::Given) };
     let source = config.url.to_string();
-    let nobodys = BearerToken::new(&format!("{}{NOBODYS}", config.prefix));
+    let nobodys = BearerToken::new(format!("{}{NOBODYS}", config.prefix));
     let validator = IntrospectionValidator::new(vec![config], Arc::clone(&upkeep.clock), Arc::default())?;
     let failure = match validator.validate(&nobodys).await {
         Ok(_) => Some("takes a token for good that nobody made".to_owned()),

@@ -35,8 +35,7 @@ pub(super) struct Finding {
 /// # Errors
 /// [`IssuerError`] for one that cannot even be asked.
 pub(super) async fn ask(auth: &AuthConfig) -> Result<Vec<Finding>, IssuerError> {
-    let upkeep =
-        Upkeep { clock: Arc::new(SystemClock), tasks: TaskTracker::new(), stop: CancellationToken::new() };
+    let upkeep = Upkeep { clock: Arc::new(SystemClock), tasks: TaskTracker::new(), stop: CancellationToken::new() };
     let asked = auth.issuers.iter().map(|issuer| {
         let upkeep = upkeep.clone();
         async move {

@@ -101,13 +101,13 @@ mod tests {
 
     use super::*;
 
-    fn claims(value: Value) -> JsonObject {
+    fn claims(value: &Value) -> JsonObject {
         value.as_object().unwrap().clone()
     }
 
     fn judged(value: Value) -> Result<Timestamp, AuthError> {
         let times = Times { leeway: SignedDuration::from_secs(30), most_life: SignedDuration::from_hours(24) };
-        times.judge(&claims(value), Timestamp::from_second(1_000_000).unwrap())
+        times.judge(&claims(&value), Timestamp::from_second(1_000_000).unwrap())
     }
 
     #[test]

@@ -60,7 +60,7 @@ async fn the_life_of_a_token_is_told() {
         let identifier = identifier.clone();
         move |item: &Value| item["action"] == action && item["target"].to_string().contains(&identifier)
     };
-    let created = entry(&root, "", of_it("service_token.create")).await;
+    let created = entry(&root, "", of_it("service_token.mint")).await;
     assert_eq!(
         (&created["identity"]["kind"], &created["identity"]["subject"]),
         (&json!("bootstrap"), &json!("bootstrap"))
@@ -126,7 +126,7 @@ async fn the_audit_is_filtered_and_paged() {
         mint_service(&root, &[], &[&place.id]).await;
     }
     let query = format!("&workspace_id={}", world.id);
-    let found = entry(&root, &query, |item| item["action"] == "service_token.create").await;
+    let found = entry(&root, &query, |item| item["action"] == "service_token.mint").await;
     let listed = root.all(&format!("{EVENTS}?workspace_id={}", world.id)).await;
     assert!(listed.iter().all(|item| item["workspace_id"] == world.id), "{listed:?}");
     let numbers: Vec<_> = root.all(EVENTS).await.iter().map(|item| item["sequence"].as_u64().unwrap()).collect();
@@ -138,7 +138,7 @@ async fn the_audit_is_filtered_and_paged() {
         ("from=2100-01-01T00:00:00Z".to_owned(), false),
         ("to=2000-01-01T00:00:00Z".to_owned(), false),
         ("subject=nobody-at-all".to_owned(), false),
-        ("action=service_token.create".to_owned(), true),
+        ("action=service_token.mint".to_owned(), true),
         ("action=nothing.known".to_owned(), false),
         ("outcome=allowed".to_owned(), true),
     ] {
@@ -189,13 +189,13 @@ async fn tamper(gate: &Gate, sql: &str) {
 #[tokio::test]
 async fn what_is_altered_deleted_or_cut_off_shows() {
     let changes: [(&str, Option<&str>); 4] = [
-        ("altered", Some("UPDATE audit_events SET code = 'auth.nothing', outcome = outcome WHERE sequence = 3")),
-        ("deleted", Some("DELETE FROM audit_events WHERE sequence = 3")),
+        ("altered", Some("UPDATE audit_entries SET subject = 'nobody' WHERE sequence = 3")),
+        ("deleted", Some("DELETE FROM audit_entries WHERE sequence = 3")),
         (
             "reordered",
             Some(
-                "UPDATE audit_events SET sequence = CASE sequence WHEN 3 THEN 1000003 ELSE sequence END; \
-            UPDATE audit_events SET sequence = 3 WHERE sequence = 4; UPDATE audit_events SET sequence = 4 WHERE sequence = 1000003",
+                "UPDATE audit_entries SET sequence = CASE sequence WHEN 3 THEN 1000003 ELSE sequence END; \
+            UPDATE audit_entries SET sequence = 3 WHERE sequence = 4; UPDATE audit_entries SET sequence = 4 WHERE sequence = 1000003",
             ),
         ),
         ("truncated", None),
@@ -218,11 +218,12 @@ async fn what_is_altered_deleted_or_cut_off_shows() {
         assert!(whole.said().contains("unanchored"), "{}", whole.said());
         let export = audit(&gate, &["export"]).await.ok();
         assert!(
-            export.stdout.lines().count() >= 6 && export.stdout.contains("service_token.create"),
+            export.stdout.lines().count() >= 6 && export.stdout.contains("service_token.mint"),
             "{}",
             export.said()
         );
-        let head = last["hash"].as_str().unwrap();
+        let head = format!("{}:{}", last["sequence"], last["hash"].as_str().unwrap());
+        let head = head.as_str();
         audit(&gate, &["verify", "--anchor", head]).await.ok();
         gate.stop();
         assert_eq!(gate.ended(), Some(0));
@@ -233,7 +234,13 @@ async fn what_is_altered_deleted_or_cut_off_shows() {
                 assert_eq!(ran.code, 1, "{what}: {}", ran.said());
             }
             None => {
-                tamper(&gate, &format!("DELETE FROM audit_events WHERE sequence >= {}", last["sequence"])).await;
+                // Whoever cuts off the end puts the head back, too.
+                let cut = format!(
+                    "DELETE FROM audit_entries WHERE sequence >= {0}; UPDATE audit_head SET sequence = {0} - 1, \
+                     hash = (SELECT hash FROM audit_entries WHERE sequence = {0} - 1)",
+                    last["sequence"]
+                );
+                tamper(&gate, &cut).await;
                 let unanchored = audit(&gate, &["verify"]).await.ok();
                 assert!(unanchored.said().contains("unanchored"), "{}", unanchored.said());
                 let ran = audit(&gate, &["verify", "--anchor", head]).await;

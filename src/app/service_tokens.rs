@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    access,
+    access, audit,
     commands::{Commands, Once, Unit},
     error::{AppError, ConflictError, Noun, longest_page},
 };
@@ -22,7 +22,7 @@ use crate::{
         text::Remark,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
-    ports::{rng::RngExt, token_validator::AuthError},
+    ports::{repository::RepositoryError, rng::RngExt, token_validator::AuthError},
 };
 
 /// A token to be made.
@@ -108,6 +108,7 @@ impl ServiceTokens {
                     return Err(ConflictError::TokenIdentifierTaken.into());
                 }
                 unit.uow().tokens().insert(&token).await?;
+                record(unit, &maker, audit::action::TOKEN_MINT, &token).await?;
                 let subject = token.id.to_string();
                 Ok((token, subject))
             })
@@ -191,6 +192,7 @@ impl ServiceTokens {
                 token.rotate(rotation, unit.now).map_err(refusal)?;
                 unit.uow().tokens().update(&token).await?;
                 unit.tell(Notice::ServiceToken(id.clone())).await?;
+                record(unit, &who, audit::action::TOKEN_ROTATE, &token).await?;
                 Ok((token, id.to_string()))
             })
         });
@@ -235,7 +237,7 @@ impl ServiceTokens {
                         ids = with_minted(unit, &who, ids).await?;
                     }
                     for id in ids {
-                        revoke(unit, &id, reason.clone()).await?;
+                        revoke(unit, &who, &id, reason.clone()).await?;
                     }
                     Ok(())
                 })
@@ -244,13 +246,27 @@ impl ServiceTokens {
     }
 }
 
-async fn revoke(unit: &mut Unit, id: &ServiceTokenId, reason: Option<Remark>) -> Result<(), AppError> {
+async fn revoke(unit: &mut Unit, who: &Identity, id: &ServiceTokenId, reason: Option<Remark>) -> Result<(), AppError> {
     if let Some(mut token) = unit.uow().tokens().lock(id).await? {
+        let first = token.revoked.is_none();
         token.revoke(reason, unit.now);
         unit.uow().tokens().update(&token).await?;
         unit.tell(Notice::ServiceToken(id.clone())).await?;
+        if first {
+            record(unit, who, audit::action::TOKEN_REVOKE, &token).await?;
+        }
     }
     Ok(())
+}
+
+/// Enters what became of a token, in its workspace if it has one.
+async fn record(
+    unit: &mut Unit,
+    who: &Identity,
+    action: &'static str,
+    token: &ServiceToken,
+) -> Result<(), RepositoryError> {
+    audit::record(unit, who, action, token.id.as_str(), audit::only_one(&token.workspaces)).await
 }
 
 /// A service token that ended after its caller was let in makes and changes nothing more. Its row is held, so that a

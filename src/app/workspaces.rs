@@ -1,7 +1,7 @@
 //! Workspaces: the tenancy units.
 
 use super::{
-    access,
+    access, audit,
     commands::{Answer, Once},
     core::Core,
     error::{AppError, ConflictError, Noun},
@@ -46,13 +46,17 @@ impl Workspaces {
             Some(name) => name,
             None => Name::parse(id.as_str()).map_err(AppError::text("/name"))?,
         };
+        let maker = who.clone();
         let once = self.core.commands.once(idempotency, move |unit| {
+            let maker = maker.clone();
             let workspace = Workspace { id: id.clone(), name: name.clone(), created_at: unit.now };
             Box::pin(async move {
                 if unit.uow().workspaces().find(&workspace.id).await?.is_some() {
                     return Err(ConflictError::WorkspaceIdTaken.into());
                 }
                 unit.uow().workspaces().insert(&workspace).await?;
+                let id = &workspace.id;
+                audit::record(unit, &maker, audit::action::WORKSPACE_CREATE, id.as_str(), Some(id)).await?;
                 let subject = workspace.id.to_string();
                 Ok((workspace, subject))
             })

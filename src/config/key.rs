@@ -1,6 +1,6 @@
 //! The names of all keys, with what kind of value each takes.
 
-use super::{auth, database, engines, realtime, server, telemetry};
+use super::{audit, auth, database, engines, realtime, server, telemetry};
 
 /// How the text of a key is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +56,12 @@ pub(super) const fn later(path: &'static str) -> Key {
 
 /// Whole sections of capabilities that come later.
 const LATER_SECTIONS: &[&str] =
-    &["sessions", "audit", "login", "workers", "centrifugo", "auth.issuers", "engines.routes", "runtimes", "vault"];
+    &["sessions", "login", "workers", "centrifugo", "auth.issuers", "engines.routes", "runtimes", "vault"];
 
 fn all() -> impl Iterator<Item = &'static Key> {
-    [server::KEYS, database::KEYS, auth::KEYS, engines::KEYS, realtime::KEYS, telemetry::KEYS].into_iter().flatten()
+    [server::KEYS, database::KEYS, auth::KEYS, audit::KEYS, engines::KEYS, realtime::KEYS, telemetry::KEYS]
+        .into_iter()
+        .flatten()
 }
 
 /// The key of this name.

@@ -5,6 +5,7 @@
 //! it lets through needs no second look. [`Config::default`] is what no config at all means.
 
 mod aliases;
+mod audit;
 mod auth;
 mod database;
 mod engines;
@@ -26,6 +27,7 @@ use figment::Figment;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub use audit::AuditConfig;
 pub use auth::{AuthConfig, AuthMode, RateLimitConfig, RateLimitKind};
 pub use database::{DatabaseConfig, DatabaseUrl};
 pub use engines::{EngineEntry, EngineKind, EnginesConfig};
@@ -51,6 +53,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// `[auth]`
     pub auth: AuthConfig,
+    /// `[audit]`
+    pub audit: AuditConfig,
     /// `[engines]`
     pub engines: EnginesConfig,
     /// `[telemetry]`
@@ -75,6 +79,7 @@ struct Raw {
     server: server::Raw,
     database: database::Raw,
     auth: auth::Raw,
+    audit: audit::Raw,
     engines: engines::Raw,
     realtime: realtime::Raw,
     telemetry: telemetry::Raw,
@@ -122,6 +127,7 @@ impl Config {
             server: raw.server.judge(findings),
             database: raw.database.judge(findings),
             auth: raw.auth.judge(findings),
+            audit: raw.audit.judge(findings),
             engines: raw.engines.judge(findings),
             telemetry: raw.telemetry.judge(findings),
         };
@@ -167,6 +173,7 @@ impl Config {
             self.server.entries(),
             self.database.entries(),
             self.auth.entries(),
+            self.audit.entries(),
             self.engines.entries(),
             realtime::entries(),
             self.telemetry.entries(),

@@ -102,6 +102,10 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         _ => return Err(ServeError::Engines),
     };
     let store = Store::open(&config).await?;
+    if config.database.url.stored().is_some() && !config.audit.key().is_secret() {
+        let message = "is not set: whoever can write the database can make the audit's chain anew (docs/audit.md)";
+        tracing::warn!(key = "audit.key", "{message}");
+    }
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
     // Before the first token is made: a start that fails here leaves nothing behind.
@@ -127,6 +131,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         },
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
+        audit_key: config.audit.key(),
     });
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");

@@ -1,6 +1,10 @@
 //! The way of a request: its id, the operation table, who asks, what runs, and one line in the log.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use futures_util::FutureExt;
 use poem::{
@@ -28,6 +32,7 @@ use crate::{
     app::{
         App,
         access::missing_scope,
+        audit::Place,
         authenticate::{Caller, Credential, Mode},
         context::{self, AuthContext},
     },
@@ -61,10 +66,18 @@ struct Entry {
     method: Method,
     uri: Uri,
     id: Arc<str>,
+    address: Option<IpAddr>,
     operation: Option<&'static str>,
     identity: Option<Arc<Identity>>,
     /// Absent where the client went away before its answer.
     status: Option<StatusCode>,
+}
+
+impl Entry {
+    /// Where the request came from, as the audit keeps it.
+    fn place(&self) -> Place<'_> {
+        Place { address: self.address, request_id: &self.id }
+    }
 }
 
 impl Drop for Entry {
@@ -95,6 +108,7 @@ impl Endpoint for Gate {
             method: request.method().clone(),
             uri: request.uri().clone(),
             id: self.request_id(request.headers()),
+            address: request.remote_addr().as_socket_addr().map(SocketAddr::ip),
             operation: None,
             identity: None,
             status: None,
@@ -109,6 +123,7 @@ impl Endpoint for Gate {
             Ok(response) => response,
             Err(problem) => {
                 tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
+                self.audit_refusal(&problem, &entry);
                 problem.respond(Some(entry.uri.path()), Some(&entry.id))
             }
         };
@@ -181,9 +196,7 @@ impl Gate {
     /// Who asks for what is not there: a stranger learns nothing of what is.
     async fn known(&self, request: &Request, entry: &mut Entry) -> Result<(), Problem> {
         let credential = credentials::of_headers(request.headers());
-        let caller = self.app.authenticator.authenticate(&credential).await?;
-        entry.identity = Some(caller.identity);
-        Ok(())
+        self.authenticated(&credential, entry).await.map(drop)
     }
 
     async fn run(
@@ -216,7 +229,7 @@ impl Gate {
         request.extensions_mut().insert(Arc::new(call));
         let endpoint = route.endpoint.as_ref().ok_or_else(|| Problem::plain(codes::INTERNAL))?;
         let (traceparent, request_id) = (traceparent(request.headers()), Arc::clone(&entry.id));
-        let address = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
+        let address = entry.address;
         let running = endpoint.call(std::mem::take(request));
         let answered = async {
             let Some(Caller { identity, forwardable }) = caller else { return running.await };
@@ -240,6 +253,33 @@ impl Gate {
         credentials::with_query(credential, tokens.map(|(_, token)| token.as_str()))
     }
 
+    /// The caller. Bad credentials and uses of the bootstrap token come into the audit.
+    async fn authenticated(&self, credential: &Credential, entry: &mut Entry) -> Result<Caller, Problem> {
+        let collector = &self.app.audit.collector;
+        match self.app.authenticator.authenticate(credential).await {
+            Ok(caller) => {
+                entry.identity = Some(Arc::clone(&caller.identity));
+                collector.let_in(&caller.identity, entry.place());
+                Ok(caller)
+            }
+            Err(error) => {
+                let failure = error.is_failure();
+                let problem = Problem::from(error);
+                if failure {
+                    collector.failed(problem.code().name, None, entry.place());
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// A caller who may not do what they asked for comes into the audit.
+    fn audit_refusal(&self, problem: &Problem, entry: &Entry) {
+        if let Some(who) = entry.identity.as_ref().filter(|_| problem.http_status() == StatusCode::FORBIDDEN) {
+            self.app.audit.collector.refused(who, problem.code().name, entry.operation, entry.place());
+        }
+    }
+
     /// The caller, if they may do this somewhere at all.
     async fn admitted(
         &self,
@@ -247,8 +287,7 @@ impl Gate {
         entry: &mut Entry,
         operation: &Operation,
     ) -> Result<Caller, Problem> {
-        let caller = self.app.authenticator.authenticate(credential).await?;
-        entry.identity = Some(Arc::clone(&caller.identity));
+        let caller = self.authenticated(credential, entry).await?;
         if !(matches!(operation.access, Access::UserOr(_)) && caller.identity.kind == IdentityKind::User) {
             for scope in operation.scopes() {
                 if !caller.identity.is_allowed(*scope) {

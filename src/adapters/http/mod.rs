@@ -5,6 +5,7 @@
 //! the headers of every answer and one line in the log. Statuses are known to `problem.rs` and `codes.rs` alone.
 
 mod answers;
+mod audit;
 mod body;
 mod call;
 mod codes;
@@ -57,6 +58,7 @@ use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    audit::AuditApi,
     deployments::DeploymentsApi,
     engines::EnginesApi,
     events::EventsApi,
@@ -110,6 +112,7 @@ type Apis = (
     OperationsApi,
     IdentityApi,
     ServiceTokensApi,
+    AuditApi,
     WorkspacesApi,
     WorkflowsApi,
     ExecutionsApi,
@@ -133,6 +136,7 @@ pub fn routes(
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi,
         ServiceTokensApi { app: app_of() },
+        AuditApi { app: app_of() },
         WorkspacesApi { app: app_of() },
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },

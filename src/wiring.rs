@@ -32,6 +32,7 @@ use crate::{
         context,
         core::Core,
         engines::Engines,
+        people::{Issuer, People},
         revocation_log::RevocationLog,
         signals::{POLL, Signals},
         token_uses::TokenUses,
@@ -72,6 +73,10 @@ pub struct Parts {
     pub mode: Mode,
     /// A credential to begin with.
     pub bootstrap: Option<BootstrapToken>,
+    /// Who judges the tokens of issuers, each by its shape, in this order.
+    pub validators: Vec<Arc<dyn TokenValidator>>,
+    /// Those issuers: what their tokens can come to, and who tells what their people are called.
+    pub issuers: Vec<Issuer>,
     /// What anonymous callers may do in mode `optional`.
     pub anonymous: AnonymousAccess,
     /// The longest life that a service token may be given.
@@ -95,6 +100,8 @@ impl Parts {
             engine: EngineName::parse("embedded")?,
             mode: Mode::Unset,
             bootstrap: None,
+            validators: Vec::new(),
+            issuers: Vec::new(),
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
@@ -133,18 +140,9 @@ const WRITE_AUDIT_WITHIN: Duration = Duration::from_secs(2);
 impl Gate {
     /// Puts a gate together. Nothing runs before [`start`](Self::start).
     pub fn new(parts: Parts) -> Self {
-        let Parts {
-            repository,
-            clock,
-            rng,
-            engine,
-            mode,
-            bootstrap,
-            anonymous,
-            max_token_life,
-            history_ttl,
-            audit_key,
-        } = parts;
+        let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
+            parts;
+        let Parts { validators, issuers, audit_key, .. } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
@@ -168,11 +166,17 @@ impl Gate {
 
         let uses = Arc::new(TokenUses::new(Arc::clone(&repository), Arc::clone(&clock)));
         let log = Arc::new(RevocationLog::new(Arc::clone(&repository), Arc::clone(&signals)));
-        let tokens = ServiceTokenValidator::new(Arc::clone(&repository), Arc::clone(&clock), Arc::clone(&signals));
-        let tokens = Arc::new(tokens);
-        let configured = bootstrap.is_some();
-        let validator = with_bootstrap(bootstrap, clock, tokens);
-        let schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
+        let people = Arc::new(People::new(issuers, core.commands.clone(), Arc::clone(&log)));
+        let tokens = ServiceTokenValidator::new(
+            Arc::clone(&repository),
+            Arc::clone(&clock),
+            Arc::clone(&signals),
+            Arc::clone(&people),
+        );
+        let configured = bootstrap.is_some() || !validators.is_empty();
+        let validator = with_bootstrap(bootstrap, clock, Arc::new(tokens));
+        let mut schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
+        schemes.extend(validators.into_iter().map(|validator| Scheme { validator, extractor: people.clone() }));
         let authenticator = Authenticator::new(
             mode,
             schemes,
@@ -185,7 +189,7 @@ impl Gate {
         );
 
         let background = Background::new(core.clone(), publisher, Arc::clone(&feed), log, history_ttl, stop.clone());
-        let app = Arc::new(App::new(repository, core, authenticator, feed, collector, max_token_life));
+        let app = Arc::new(App::new(repository, core, authenticator, people, feed, collector, max_token_life));
         Self { app, background, audit, uses, tasks, stop }
     }
 

@@ -6,3 +6,4 @@ mod credentials;
 mod document;
 mod resources;
 mod running;
+mod sockets;

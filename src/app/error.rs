@@ -10,6 +10,8 @@ use crate::{
 pub enum Noun {
     /// A workspace.
     Workspace,
+    /// Somebody's membership in a workspace.
+    Membership,
     /// A workflow.
     Workflow,
     /// A deployment.
@@ -38,6 +40,9 @@ pub enum ConflictError {
     /// `workspace.id_taken`
     #[error("a workspace of this id exists")]
     WorkspaceIdTaken,
+    /// `membership.last_owner`
+    #[error("the workspace would be left without an owner; make somebody else one first")]
+    LastOwner,
     /// `workflow.name_taken`
     #[error("a workflow of this name exists in the workspace")]
     WorkflowNameTaken,
@@ -79,7 +84,7 @@ pub enum ConflictError {
 /// A value that can be read but not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// Where in the body: a JSON pointer (RFC 6901).
+    /// Where in the body: a JSON pointer (RFC 6901), which begins with a slash; else the name of a parameter.
     pub pointer: String,
     /// What is wrong, and what would be right.
     pub message: String,

@@ -82,7 +82,7 @@ impl Events {
             Position::After(after) => after,
         };
         let subject = execution.map(|id| id.to_string());
-        Ok(Tail { commands: self.commands.clone(), workflow, subject, after, grown })
+        Ok(Tail { commands: self.commands.clone(), workflow, subject, head, after, grown })
     }
 
     /// Whether a caller may still read a channel: what an open stream asks from time to time.
@@ -100,6 +100,7 @@ pub struct Tail {
     commands: Commands,
     workflow: WorkflowId,
     subject: Option<String>,
+    head: u64,
     after: u64,
     grown: watch::Receiver<u64>,
 }
@@ -114,6 +115,11 @@ impl Tail {
     /// The last number before what comes next.
     pub const fn position(&self) -> u64 {
         self.after
+    }
+
+    /// The channel's last number when the stream was opened: what comes after it is live.
+    pub const fn head(&self) -> u64 {
+        self.head
     }
 
     /// Waits for the next events, at most 200. Dropping the future loses nothing.

@@ -13,7 +13,9 @@ pub mod error;
 pub mod events;
 pub mod executions;
 pub mod jobs;
+pub mod members;
 pub mod messages;
+pub mod people;
 pub mod processes;
 pub mod recorder;
 pub mod revocation_log;
@@ -37,7 +39,9 @@ use self::{
     events::Events,
     executions::Executions,
     jobs::Jobs,
+    members::Members,
     messages::Messages,
+    people::People,
     processes::Processes,
     service_tokens::ServiceTokens,
     tasks::Tasks,
@@ -54,8 +58,12 @@ use crate::ports::{
 pub struct App {
     /// Who is calling.
     pub authenticator: Authenticator,
+    /// People.
+    pub people: Arc<People>,
     /// Workspaces.
     pub workspaces: Workspaces,
+    /// Who belongs to which workspace.
+    pub members: Members,
     /// Workflows.
     pub workflows: Workflows,
     /// Deployments.
@@ -87,6 +95,7 @@ impl App {
         repository: Arc<dyn Repository>,
         core: Core,
         authenticator: Authenticator,
+        people: Arc<People>,
         feed: Arc<dyn EventFeed>,
         collector: Arc<Collector>,
         max_token_life: Option<SignedDuration>,
@@ -94,6 +103,8 @@ impl App {
         Self {
             authenticator,
             workspaces: Workspaces::new(core.clone()),
+            members: Members::new(core.commands.clone(), Arc::clone(&people)),
+            people,
             workflows: Workflows::new(core.clone()),
             deployments: Deployments::new(core.clone()),
             executions: Executions::new(core.clone()),

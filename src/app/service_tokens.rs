@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         idempotency::Idempotency,
-        identity::{Identity, IdentityKind},
+        identity::{CredentialKind, Identity, IdentityKind, Maker},
         page::{Page, PageRequest},
         revocation::Notice,
         scope::{Scope, Scopes},
@@ -32,7 +32,7 @@ pub struct NewServiceToken {
     pub id: Option<ServiceTokenId>,
     /// What it may do.
     pub scopes: Scopes,
-    /// Where; absent: where its maker may, unless that is everywhere.
+    /// Where; absent: where its maker may make tokens, unless that is everywhere.
     pub workspaces: Option<BTreeSet<WorkspaceId>>,
     /// Everywhere.
     pub all_workspaces: bool,
@@ -75,9 +75,9 @@ impl ServiceTokens {
         new: NewServiceToken,
         idempotency: Option<Idempotency>,
     ) -> Result<(ServiceToken, PlainToken), AppError> {
-        access::in_some_workspace(who, Scope::AdminTokensWrite)?;
-        holds_scopes(who, &new.scopes)?;
+        mints(who)?;
         let workspaces = workspaces_of(who, &new)?;
+        within_rights(who, &new.scopes, &workspaces)?;
         let now = self.commands.now();
         let plain = PlainToken::from_random(&self.commands.rng().bits256());
         let id = match new.id {
@@ -101,9 +101,11 @@ impl ServiceTokens {
         };
         let maker = who.clone();
         let once = self.commands.once(idempotency, move |unit| {
-            let (token, maker) = (token.clone(), maker.clone());
+            let (mut token, maker) = (token.clone(), maker.clone());
             Box::pin(async move {
-                still_in_force(unit, &maker).await?;
+                // What a person's token makes is that person's too: else it would outlive what they may.
+                let own = still_in_force(unit, &maker).await?;
+                token.owner = token.owner.or_else(|| own.and_then(|own| own.owner));
                 if unit.uow().tokens().find(&token.id).await?.is_some() {
                     return Err(ConflictError::TokenIdentifierTaken.into());
                 }
@@ -158,7 +160,9 @@ impl ServiceTokens {
     pub async fn list(&self, who: &Identity, page: &PageRequest) -> Result<Page<ServiceToken>, AppError> {
         access::in_some_workspace(who, Scope::AdminTokensRead)?;
         let within = who.where_may(Scope::AdminTokensRead);
-        Ok(self.commands.view().await?.tokens().list(&within, page).await?)
+        let mut found = self.commands.view().await?.tokens().list(&within, page).await?;
+        found.items.retain(|token| concerns(who, token));
+        Ok(found)
     }
 
     /// Gives one a new secret under its old name.
@@ -173,7 +177,7 @@ impl ServiceTokens {
         new: NewRotation,
         idempotency: Option<Idempotency>,
     ) -> Result<(ServiceToken, PlainToken), AppError> {
-        access::in_some_workspace(who, Scope::AdminTokensWrite)?;
+        mints(who)?;
         let plain = PlainToken::from_random(&self.commands.rng().bits256());
         let (tokens, who, hash) = (self.clone(), who.clone(), plain.hashed());
         let once = self.commands.once(idempotency, move |unit| {
@@ -188,7 +192,7 @@ impl ServiceTokens {
                     expires_at: tokens.new_end(&who, &token, new.expires_in, unit.now)?,
                     add_scopes: new.add_scopes,
                 };
-                holds_scopes(&who, &token.scopes.union(&rotation.add_scopes).copied().collect())?;
+                within_rights(&who, &token.scopes.union(&rotation.add_scopes).copied().collect(), &token.workspaces)?;
                 token.rotate(rotation, unit.now).map_err(refusal)?;
                 unit.uow().tokens().update(&token).await?;
                 unit.tell(Notice::ServiceToken(id.clone())).await?;
@@ -271,13 +275,14 @@ async fn record(
 
 /// A service token that ended after its caller was let in makes and changes nothing more. Its row is held, so that a
 /// revocation of what it minted waits for what it is about to mint.
-async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<(), AppError> {
-    let own = who.token_id.as_deref().filter(|_| who.kind == IdentityKind::Service && who.issuer.is_none());
-    let Some(id) = own.and_then(|id| ServiceTokenId::parse(id).ok()) else { return Ok(()) };
-    match unit.uow().tokens().lock(&id).await?.map(|token| token.status(unit.now)) {
+async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<Option<ServiceToken>, AppError> {
+    let own = who.token_id.as_deref().filter(|_| who.credential == CredentialKind::ServiceToken);
+    let Some(id) = own.and_then(|id| ServiceTokenId::parse(id).ok()) else { return Ok(None) };
+    let token = unit.uow().tokens().lock(&id).await?;
+    match token.as_ref().map(|token| token.status(unit.now)) {
         Some(TokenStatus::Revoked) => Err(AuthError::TokenRevoked.into()),
         Some(TokenStatus::Expired) => Err(AuthError::TokenExpired.into()),
-        Some(TokenStatus::Active | TokenStatus::Rotating) | None => Ok(()),
+        Some(TokenStatus::Active | TokenStatus::Rotating) | None => Ok(token),
     }
 }
 
@@ -297,7 +302,8 @@ async fn with_minted(
     let mut page = longest_page();
     loop {
         let found = unit.uow().tokens().list(&within, &page).await?;
-        all.extend(found.items.into_iter().map(|token| (token.id, token.created_by.subject)));
+        let theirs = found.items.into_iter().filter(|token| concerns(who, token));
+        all.extend(theirs.map(|token| (token.id, token.created_by)));
         match found.next {
             Some(next) => page.after = Some(next),
             None => break,
@@ -305,7 +311,7 @@ async fn with_minted(
     }
     let mut next = 0;
     while let Some(maker) = ids.get(next).cloned() {
-        let made = all.iter().filter(|(id, by)| by == maker.as_str() && !ids.contains(id)).map(|(id, _)| id.clone());
+        let made = all.iter().filter(|(id, by)| is_token(by, &maker) && !ids.contains(id)).map(|(id, _)| id.clone());
         let made: Vec<_> = made.collect();
         ids.extend(made);
         next += 1;
@@ -313,31 +319,65 @@ async fn with_minted(
     Ok(ids)
 }
 
-fn seen(who: &Identity, scope: Scope, found: Option<ServiceToken>) -> Result<ServiceToken, AppError> {
-    let token = found.ok_or(AppError::NotFound(Noun::ServiceToken))?;
-    if who.where_may(scope).covers(&token.workspaces) { Ok(token) } else { Err(AppError::NotFound(Noun::ServiceToken)) }
+/// Whether this maker is that service token: a person, or an issuer's service, may be called like one.
+fn is_token(maker: &Maker, id: &ServiceTokenId) -> bool {
+    maker.kind == IdentityKind::Service && maker.issuer.is_none() && maker.subject == id.as_str()
 }
 
-fn holds_scopes(who: &Identity, scopes: &Scopes) -> Result<(), AppError> {
-    let missing: Scopes = scopes.difference(who.rights.ceiling().scopes()).copied().collect();
-    if missing.is_empty() { Ok(()) } else { Err(access::refused(who, AuthError::MissingScope(missing))) }
+fn seen(who: &Identity, scope: Scope, found: Option<ServiceToken>) -> Result<ServiceToken, AppError> {
+    let all_its_workspaces = |token: &ServiceToken| who.where_may(scope).covers(&token.workspaces);
+    let seen = found.filter(|token| all_its_workspaces(token) && concerns(who, token));
+    seen.ok_or(AppError::NotFound(Noun::ServiceToken))
+}
+
+/// A token of no workspace is nobody's by its workspaces: it concerns whoever made it, to whom it belongs, and who reaches
+/// all workspaces.
+fn concerns(who: &Identity, token: &ServiceToken) -> bool {
+    token.workspaces != WorkspaceAccess::none()
+        || who.rights.reaches_all()
+        || token.created_by == Maker::from(who)
+        || (token.owner.is_some() && token.owner == who.user())
+}
+
+/// Whether the caller makes and rotates tokens at all. A widget's session does not, whatever it states.
+fn mints(who: &Identity) -> Result<(), AppError> {
+    if who.credential == CredentialKind::Session {
+        return Err(access::missing_scope(who, Scope::AdminTokensWrite));
+    }
+    access::in_some_workspace(who, Scope::AdminTokensWrite)
+}
+
+/// Nobody hands on what they do not have: each scope must be held in each of the workspaces, and the right to mint too.
+fn within_rights(who: &Identity, scopes: &Scopes, workspaces: &WorkspaceAccess) -> Result<(), AppError> {
+    let lacking = |held: &dyn Fn(Scope) -> bool| -> Result<(), AppError> {
+        let mut needed = scopes.clone();
+        needed.insert(Scope::AdminTokensWrite);
+        needed.retain(|scope| !held(*scope));
+        if needed.is_empty() { Ok(()) } else { Err(access::refused(who, AuthError::MissingScope(needed))) }
+    };
+    // A scope that is held nowhere is said before a workspace that is not theirs.
+    lacking(&|scope| who.may_somewhere(scope))?;
+    if !who.rights.reach().covers(workspaces) {
+        return Err(access::refused(who, AuthError::WorkspaceForbidden));
+    }
+    lacking(&|scope| who.where_may(scope).covers(workspaces))
 }
 
 fn workspaces_of(who: &Identity, new: &NewServiceToken) -> Result<WorkspaceAccess, AppError> {
-    let own = who.where_may(Scope::AdminTokensWrite);
-    let wanted = match (&new.workspaces, new.all_workspaces) {
+    match (&new.workspaces, new.all_workspaces) {
         (Some(_), true) => {
-            return Err(AppError::invalid("/workspace_ids", "cannot stand beside all_workspaces; give one of them"));
+            Err(AppError::invalid("/workspace_ids", "cannot stand beside all_workspaces; give one of them"))
         }
-        (Some(ids), false) => WorkspaceAccess::Only(ids.clone()),
-        (None, true) => WorkspaceAccess::All,
-        (None, false) if own == WorkspaceAccess::All => {
-            let message = "is needed from a caller with all workspaces, or all_workspaces";
-            return Err(AppError::invalid("/workspace_ids", message));
-        }
-        (None, false) => own.clone(),
-    };
-    if own.covers(&wanted) { Ok(wanted) } else { Err(access::refused(who, AuthError::WorkspaceForbidden)) }
+        (Some(ids), false) => Ok(WorkspaceAccess::Only(ids.clone())),
+        (None, true) => Ok(WorkspaceAccess::All),
+        (None, false) => match who.where_may(Scope::AdminTokensWrite) {
+            WorkspaceAccess::All => {
+                let message = "is needed from a caller with all workspaces, or all_workspaces";
+                Err(AppError::invalid("/workspace_ids", message))
+            }
+            own @ WorkspaceAccess::Only(_) => Ok(own),
+        },
+    }
 }
 
 fn first_time(once: Once<ServiceToken>) -> Result<ServiceToken, AppError> {

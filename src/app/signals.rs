@@ -57,6 +57,13 @@ impl Bell {
 pub struct Listener(watch::Receiver<()>);
 
 impl Listener {
+    /// Waits for the next ring, however long that takes.
+    pub async fn rung(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Waits for the next ring, at most [`POLL`].
     pub async fn heard(&mut self) {
         // Either way it is time to look again; a bell that is gone means shutdown, where the time-out paces the caller.

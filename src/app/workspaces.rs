@@ -2,7 +2,7 @@
 
 use super::{
     access, audit,
-    commands::{Answer, Once},
+    commands::{Answer, Once, Unit},
     core::Core,
     error::{AppError, ConflictError, Noun},
 };
@@ -11,12 +11,23 @@ use crate::{
         idempotency::Idempotency,
         identity::Identity,
         page::{Page, PageRequest},
+        revocation::Notice,
         scope::Scope,
         text::Name,
+        user::{Membership, Role, UserId, is_default_workspace},
         workspace::{Workspace, WorkspaceId},
     },
     ports::token_validator::AuthError,
 };
+
+/// A workspace, and what its maker is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeWorkspace {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Their role, where they are a person.
+    pub role: Option<Role>,
+}
 
 /// Makes and shows workspaces.
 #[derive(Debug, Clone)]
@@ -30,44 +41,69 @@ impl Workspaces {
         Self { core }
     }
 
-    /// Makes one.
+    /// Makes one. A person who makes one owns it.
     ///
     /// # Errors
-    /// [`ConflictError::WorkspaceIdTaken`].
+    /// [`AppError::Invalid`] for an id of the form that people's own workspaces have; [`AuthError::MissingScope`],
+    /// [`AuthError::WorkspaceForbidden`] for who is no person and may not make any; [`ConflictError::WorkspaceIdTaken`].
     pub async fn create(
         &self,
         who: &Identity,
         id: WorkspaceId,
         name: Option<Name>,
         idempotency: Option<Idempotency>,
-    ) -> Result<Answer<Workspace>, AppError> {
-        access::in_all_workspaces(who, Scope::AdminWorkspacesWrite)?;
+    ) -> Result<Answer<MadeWorkspace>, AppError> {
+        let owner = who.user();
+        if owner.is_none() {
+            access::in_all_workspaces(who, Scope::AdminWorkspacesWrite)?;
+        }
+        if is_default_workspace(&id) {
+            let message = "has the form of a person's own workspace (u- and 20 characters of base32); take another";
+            return Err(AppError::invalid("/id", message));
+        }
         let name = match name {
             Some(name) => name,
             None => Name::parse(id.as_str()).map_err(AppError::text("/name"))?,
         };
-        let maker = who.clone();
+        let (who, maker) = (who.clone(), owner.clone());
         let once = self.core.commands.once(idempotency, move |unit| {
-            let maker = maker.clone();
             let workspace = Workspace { id: id.clone(), name: name.clone(), created_at: unit.now };
+            let (who, maker) = (who.clone(), maker.clone());
             Box::pin(async move {
                 if unit.uow().workspaces().find(&workspace.id).await?.is_some() {
                     return Err(ConflictError::WorkspaceIdTaken.into());
                 }
                 unit.uow().workspaces().insert(&workspace).await?;
                 let id = &workspace.id;
-                audit::record(unit, &maker, audit::action::WORKSPACE_CREATE, id.as_str(), Some(id)).await?;
+                audit::record(unit, &who, audit::action::WORKSPACE_CREATE, id.as_str(), Some(id)).await?;
+                if let Some(maker) = maker {
+                    own(unit, maker, workspace.id.clone()).await?;
+                }
                 let subject = workspace.id.to_string();
                 Ok((workspace, subject))
             })
         });
         match once.await? {
-            Once::Done(value) => Ok(Answer { value, replayed: false }),
+            Once::Done(workspace) => {
+                let role = owner.map(|_| Role::Owner);
+                Ok(Answer { value: MadeWorkspace { workspace, role }, replayed: false })
+            }
             Once::Repeated(subject) => {
                 let id = WorkspaceId::parse(&subject).map_err(|_| AppError::NotFound(Noun::Workspace))?;
-                Ok(Answer { value: self.get(who, &id).await?, replayed: true })
+                Ok(Answer { value: self.made(&id, owner.as_ref()).await?, replayed: true })
             }
         }
+    }
+
+    /// What a repeat is shown: theirs, whatever workspaces the token at hand names.
+    async fn made(&self, id: &WorkspaceId, owner: Option<&UserId>) -> Result<MadeWorkspace, AppError> {
+        let mut view = self.core.commands.view().await?;
+        let workspace = view.workspaces().find(id).await?.ok_or(AppError::NotFound(Noun::Workspace))?;
+        let mut role = None;
+        if let Some(owner) = owner {
+            role = view.memberships().find(owner, id).await?.map(|member| member.membership.role);
+        }
+        Ok(MadeWorkspace { workspace, role })
     }
 
     /// Shows one.
@@ -89,4 +125,12 @@ impl Workspaces {
     pub async fn list(&self, who: &Identity, page: &PageRequest) -> Result<Page<Workspace>, AppError> {
         Ok(self.core.commands.view().await?.workspaces().list(&who.rights.reach(), page).await?)
     }
+}
+
+/// Makes a person the owner of what they have just made.
+async fn own(unit: &mut Unit, user: UserId, workspace: WorkspaceId) -> Result<(), AppError> {
+    let membership = Membership { user: user.clone(), workspace, role: Role::Owner, since: unit.now };
+    unit.uow().memberships().put(&membership).await?;
+    unit.tell(Notice::Memberships(user)).await?;
+    Ok(())
 }

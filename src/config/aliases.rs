@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, ffi::OsString};
 
 use super::{
-    key,
+    issuers, key,
     layer::Layer,
     origin::{Origin, Origins},
     problem::Findings,
@@ -30,17 +30,27 @@ const LATER: &[&str] = &[
     "CENTRIFUGO_PORT",
     "CENTRIFUGO_API_KEY",
     "CENTRIFUGO_JWT_SECRET",
-    "ORCHEO_AUTH_JWT_SECRET",
-    "ORCHEO_AUTH_JWKS_URL",
-    "ORCHEO_AUTH_JWKS",
-    "ORCHEO_AUTH_JWKS_STATIC",
-    "ORCHEO_AUTH_JWKS_CACHE_TTL",
-    "ORCHEO_AUTH_JWKS_TIMEOUT",
-    "ORCHEO_AUTH_ALLOWED_ALGORITHMS",
-    "ORCHEO_AUTH_AUDIENCE",
-    "ORCHEO_AUTH_ISSUER",
     "ORCHESCALA_IDENTITY_SIGNING_KEY",
 ];
+
+/// The one issuer that these make together, with its key that each sets. Of two for the same key the first wins.
+const ISSUER: &str = "orcheo";
+const OF_THE_ISSUER: &[(&str, &str)] = &[
+    ("ORCHEO_AUTH_JWT_SECRET", "secret"),
+    ("ORCHEO_AUTH_JWKS_URL", "jwks_url"),
+    ("ORCHEO_AUTH_JWKS", "jwks"),
+    ("ORCHEO_AUTH_JWKS_STATIC", "jwks"),
+    ("ORCHEO_AUTH_JWKS_CACHE_TTL", "jwks_cache_ttl"),
+    ("ORCHEO_AUTH_JWKS_TIMEOUT", "jwks_timeout"),
+    ("ORCHEO_AUTH_ALLOWED_ALGORITHMS", "algorithms"),
+    ("ORCHEO_AUTH_AUDIENCE", "audiences"),
+    ("ORCHEO_AUTH_ISSUER", "issuers"),
+];
+/// Without one of these nothing verifies, and so there is no issuer.
+const VERIFYING: [&str; 3] = ["secret", "jwks_url", "jwks"];
+/// What those deployments know of rights: the scopes of the token, everywhere.
+const OF_EVERY_ORCHEO: [(&str, &str); 4] =
+    [("kind", "jwt"), ("provision", "user"), ("max_scopes", "*"), ("default_workspaces", "*")];
 
 /// Those that the command line's client reads.
 const OF_THE_CLIENT: &[&str] = &["ORCHEO_API_URL", "ORCHEO_SERVICE_TOKEN"];
@@ -50,8 +60,10 @@ const POSTGRES: &str = "ORCHEO_POSTGRES_DSN";
 const SENSITIVE_DEBUG: &str = "ORCHEO_LOG_SENSITIVE_DEBUG";
 
 /// Reads the aliases; `native` is what is set by its own name.
-pub(super) fn read(environment: &BTreeMap<String, OsString>, native: &Origins, findings: &mut Findings) -> Layer {
-    let mut aliases = Aliases { native, layer: Layer::default(), findings };
+pub(super) fn read(environment: &BTreeMap<String, OsString>, native: &[Layer], findings: &mut Findings) -> Layer {
+    let origins = native.iter().flat_map(Layer::origins).collect();
+    let listed = native.iter().flat_map(Layer::listed_issuers).any(|name| name == ISSUER);
+    let mut aliases = Aliases { native: origins, layer: Layer::default(), findings };
     for (name, value) in environment {
         if !(name.starts_with("ORCHEO_") || LATER.contains(&name.as_str())) || value.is_empty() {
             continue;
@@ -63,11 +75,13 @@ pub(super) fn read(environment: &BTreeMap<String, OsString>, native: &Origins, f
     }
     let text = |name: &str| environment.get(name).and_then(|value| value.to_str()).filter(|text| !text.is_empty());
     aliases.read_database(text(BACKEND), text(POSTGRES));
+    let of_issuer = OF_THE_ISSUER.iter().filter_map(|(name, key)| Some((*name, *key, text(name)?))).collect();
+    aliases.read_issuer(of_issuer, listed);
     aliases.layer
 }
 
 struct Aliases<'a> {
-    native: &'a Origins,
+    native: Origins,
     layer: Layer,
     findings: &'a mut Findings,
 }
@@ -83,18 +97,54 @@ impl Aliases<'_> {
         } else if name == SENSITIVE_DEBUG {
             let reason = "refused: the gate never logs tokens, bodies or mail addresses; unset it";
             self.findings.refuse_at(name, origin(), reason);
-        } else if !OF_THE_CLIENT.contains(&name) && name != BACKEND && name != POSTGRES {
+        } else if !is_read_elsewhere(name) {
             self.findings.warn(name, "not a name that the gate knows; it has no effect");
         }
     }
 
     fn set(&mut self, name: &str, path: &str, text: String) {
-        match self.native.of(path) {
-            Origin::Default => {
+        match self.native.exactly(path) {
+            None => {
                 self.findings.warn(name, format!("understood as {path}"));
                 self.layer.set(path, Given::Text(text), Origin::Alias(name.to_owned()), self.findings);
             }
-            native => self.findings.warn(name, format!("has no effect: {path} is set by {native}")),
+            Some(native) => self.findings.warn(name, format!("has no effect: {path} is set by {native}")),
+        }
+    }
+
+    /// All that is said of keys, audience and issuer makes one issuer. One of its name in the list is set whole: nothing
+    /// left over is mixed into it.
+    fn read_issuer(&mut self, given: Vec<(&str, &str, &str)>, listed: bool) {
+        let path = |key: &str| format!("{}{ISSUER}.{key}", issuers::PREFIX);
+        if listed {
+            for (name, ..) in given {
+                self.findings.warn(name, format!("has no effect: {} lists an issuer {ISSUER}", issuers::LIST));
+            }
+            return;
+        }
+        let verifying = VERIFYING.iter().any(|key| given.iter().any(|(_, given, _)| given == key))
+            || VERIFYING.iter().any(|key| self.native.sets(&path(key)));
+        if !verifying {
+            for (name, ..) in given {
+                let needs = "ORCHEO_AUTH_JWT_SECRET, ORCHEO_AUTH_JWKS_URL or ORCHEO_AUTH_JWKS";
+                self.findings.warn(name, format!("has no effect without {needs}"));
+            }
+            return;
+        }
+        let Some((first, ..)) = given.first().copied() else { return };
+        for (key, text) in OF_EVERY_ORCHEO {
+            let origin = Origin::Alias(first.to_owned());
+            self.layer.set(&path(key), Given::Text(text.to_owned()), origin, self.findings);
+        }
+        let mut seen = Vec::new();
+        for (name, key, text) in given {
+            if seen.contains(&key) {
+                self.findings.warn(name, "has no effect: ORCHEO_AUTH_JWKS is set");
+                continue;
+            }
+            seen.push(key);
+            let text = if key == "algorithms" { algorithms(text) } else { text.to_owned() };
+            self.set(name, &path(key), text);
         }
     }
 
@@ -114,6 +164,23 @@ impl Aliases<'_> {
             (_, None) => {}
         }
     }
+}
+
+fn is_read_elsewhere(name: &str) -> bool {
+    [BACKEND, POSTGRES].contains(&name)
+        || OF_THE_CLIENT.contains(&name)
+        || OF_THE_ISSUER.iter().any(|(alias, _)| *alias == name)
+}
+
+/// Names of algorithms as tokens spell them, whatever their case.
+fn algorithms(text: &str) -> String {
+    let known = issuers::Algorithm::ALL.map(issuers::Algorithm::as_str);
+    let spelled =
+        |name: &str| known.into_iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or(name).to_owned();
+    if text.trim_start().starts_with('[') {
+        return text.to_owned();
+    }
+    text.split(',').map(|name| spelled(name.trim())).collect::<Vec<_>>().join(",")
 }
 
 /// Python's names of levels as ours.

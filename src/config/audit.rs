@@ -1,6 +1,5 @@
-//! `[audit]`: the chain of the audit.
+//! `[audit]`: what keeps the chain of what happened (authentication.md section 9).
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -8,34 +7,20 @@ use super::{
     database::SecretText,
     key::{Key, Kind, key},
     problem::Findings,
+    secret::{REDACTED, Secret},
 };
-use crate::app::audit::AuditKey;
-
-const KEY: &str = "audit.key";
-const REDACTED: &str = "[redacted]";
 
 pub(super) const KEYS: &[Key] = &[key(KEY, Kind::Secret)];
 
-/// From how many characters on nobody guesses a key.
-const GOOD: usize = 32;
+const KEY: &str = "audit.key";
+/// As long as what it makes: HMAC-SHA256.
+const LEAST: usize = 32;
 
-/// The chain of the audit.
-#[derive(Debug, Clone, Default)]
+/// What keeps the chain of what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AuditConfig {
-    key: Option<SecretString>,
-}
-
-impl PartialEq for AuditConfig {
-    fn eq(&self, other: &Self) -> bool {
-        self.key.as_ref().map(ExposeSecret::expose_secret) == other.key.as_ref().map(ExposeSecret::expose_secret)
-    }
-}
-
-impl AuditConfig {
-    /// What the chain is made under.
-    pub fn key(&self) -> AuditKey {
-        AuditKey::new(self.key.clone())
-    }
+    /// Chains the entries by HMAC-SHA256: who has it can write another past.
+    pub key: Option<Secret>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,13 +31,11 @@ pub(super) struct Raw {
 
 impl Raw {
     pub(super) fn judge(self, findings: &mut Findings) -> AuditConfig {
-        let key = self.key.as_ref().map(SecretText::expose);
-        if key == Some("") {
-            findings.refuse(KEY, "must not be empty; `openssl rand -base64 32` makes a good one");
-        } else if key.is_some_and(|key| key.chars().count() < GOOD) {
-            findings.warn(KEY, "has under 32 characters; `openssl rand -base64 32` makes a good one");
+        let Some(key) = self.key else { return AuditConfig::default() };
+        if key.expose().len() < LEAST {
+            findings.refuse(KEY, "must have at least 32 bytes; `openssl rand -base64 32` makes a good one");
         }
-        AuditConfig { key: key.map(SecretString::from) }
+        AuditConfig { key: Some(Secret::new(key.expose())) }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use figment::value::Dict;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -16,9 +17,11 @@ use crate::domain::{
 
 use super::{
     database::SecretText,
-    key::{Key, Kind, key, later},
+    issuers::{self, IssuerConfig},
+    key::{Key, Kind, key},
     problem::Findings,
     quantity::show_duration,
+    secret::REDACTED,
     telemetry::one_of,
 };
 
@@ -37,14 +40,14 @@ pub(super) const KEYS: &[Key] = &[
     key("auth.rate_limit.identity", Kind::Integer),
     key("auth.rate_limit.interval_seconds", Kind::Duration),
     key("auth.rate_limit.redis_url", Kind::Url),
-    later("auth.leeway_seconds"),
+    key("auth.leeway_seconds", Kind::Duration),
+    key(issuers::LIST, Kind::Tables),
 ];
 
-/// What stands for a secret wherever config is shown.
-const REDACTED: &str = "[redacted]";
 const BOOTSTRAP: &str = "auth.bootstrap_service_token";
 const BOOTSTRAP_LEAST: usize = 16;
 const BOOTSTRAP_GOOD: usize = 32;
+const MOST_LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// Who may come in.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub struct AuthConfig {
     pub bootstrap_token_scopes: Option<Scopes>,
     /// From this moment on the bootstrap token is refused.
     pub bootstrap_token_expires_at: Option<Timestamp>,
+    /// How far clocks may differ when a JWT's times are judged, both ways.
+    pub leeway: SignedDuration,
     /// Lets a gate that anybody may enter listen elsewhere than on loopback.
     pub allow_insecure_bind: bool,
     /// What the anonymous may do in mode `optional` with credentials configured.
@@ -69,12 +74,14 @@ pub struct AuthConfig {
     pub max_service_token_life: Option<SignedDuration>,
     /// How failures are limited.
     pub rate_limit: RateLimitConfig,
+    /// Whose tokens are judged; no name twice.
+    pub issuers: Vec<IssuerConfig>,
 }
 
 impl PartialEq for AuthConfig {
     fn eq(&self, other: &Self) -> bool {
         let token = |config: &Self| config.bootstrap_service_token.as_ref().map(|token| token.expose().to_owned());
-        token(self) == token(other) && self.entries() == other.entries()
+        token(self) == token(other) && self.issuers == other.issuers && self.entries() == other.entries()
     }
 }
 
@@ -135,12 +142,14 @@ impl Default for AuthConfig {
             bootstrap_service_token: None,
             bootstrap_token_scopes: None,
             bootstrap_token_expires_at: None,
+            leeway: SignedDuration::from_secs(30),
             allow_insecure_bind: false,
             anonymous_scopes: Scopes::new(),
             anonymous_workspaces: WorkspaceAccess::none(),
             query_tokens: true,
             max_service_token_life: None,
             rate_limit: RateLimitConfig::default(),
+            issuers: Vec::new(),
         }
     }
 }
@@ -158,12 +167,15 @@ pub(super) struct Raw {
     bootstrap_service_token: Option<SecretText>,
     bootstrap_token_scopes: Option<Vec<String>>,
     bootstrap_token_expires_at: Option<Timestamp>,
+    leeway_seconds: Option<SignedDuration>,
     allow_insecure_bind: Option<bool>,
     anonymous_scopes: Option<Vec<String>>,
     anonymous_workspaces: Option<Vec<String>>,
     query_tokens: Option<bool>,
     max_service_token_life: Option<SignedDuration>,
     rate_limit: RawRateLimit,
+    /// Judged with what is set by name.
+    pub(super) issuers: Option<Vec<Dict>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -189,6 +201,10 @@ impl Raw {
                 .bootstrap_token_scopes
                 .and_then(|scopes| findings.take("auth.bootstrap_token_scopes", parse_scopes(&scopes))),
             bootstrap_token_expires_at: self.bootstrap_token_expires_at,
+            leeway: self
+                .leeway_seconds
+                .and_then(|leeway| findings.take("auth.leeway_seconds", parse_leeway(leeway)))
+                .unwrap_or(AuthConfig::default().leeway),
             allow_insecure_bind: self.allow_insecure_bind.unwrap_or_default(),
             anonymous_scopes: self
                 .anonymous_scopes
@@ -203,6 +219,7 @@ impl Raw {
                 .max_service_token_life
                 .and_then(|life| findings.take("auth.max_service_token_life", positive(life))),
             rate_limit: self.rate_limit.judge(findings),
+            issuers: Vec::new(),
         }
     }
 }
@@ -271,7 +288,7 @@ fn parse_scopes(names: &[String]) -> Result<Scopes, String> {
     names.iter().map(|name| name.parse::<Scope>().map_err(|error| error.to_string())).collect()
 }
 
-fn parse_workspaces(ids: &[String]) -> Result<WorkspaceAccess, String> {
+pub(super) fn parse_workspaces(ids: &[String]) -> Result<WorkspaceAccess, String> {
     if let [all] = ids
         && all == "*"
     {
@@ -285,31 +302,51 @@ fn parse_failures(number: i64) -> Result<u32, String> {
     u32::try_from(number).map_err(|_| format!("must be 0 (not limited) or more, not {number}"))
 }
 
+fn parse_leeway(leeway: SignedDuration) -> Result<SignedDuration, String> {
+    if leeway <= MOST_LEEWAY {
+        return Ok(leeway);
+    }
+    Err(format!("must be at most 60 seconds, not {}: a token that has ended has ended", show_duration(leeway)))
+}
+
 fn positive(duration: SignedDuration) -> Result<SignedDuration, String> {
     if duration.is_zero() { Err("must be more than 0 seconds".to_owned()) } else { Ok(duration) }
 }
 
 impl AuthConfig {
+    /// Whether any credential is configured: an issuer or a bootstrap token (authentication.md section 2).
+    pub const fn holds_credential(&self) -> bool {
+        self.bootstrap_service_token.is_some() || !self.issuers.is_empty()
+    }
+
     pub(super) fn entries(&self) -> Vec<(&'static str, Value)> {
-        let names = |scopes: &Scopes| json!(scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>());
-        let workspaces = match &self.anonymous_workspaces {
-            WorkspaceAccess::All => json!(["*"]),
-            WorkspaceAccess::Only(ids) => json!(ids.iter().map(WorkspaceId::as_str).collect::<Vec<_>>()),
-        };
         let bootstrap = self.bootstrap_service_token.as_ref().map(|_| REDACTED);
         let mut entries = vec![
             ("auth.mode", json!(self.mode.map(AuthMode::as_str))),
             (BOOTSTRAP, json!(bootstrap)),
-            ("auth.bootstrap_token_scopes", json!(self.bootstrap_token_scopes.as_ref().map(names))),
+            ("auth.bootstrap_token_scopes", json!(self.bootstrap_token_scopes.as_ref().map(scope_names))),
             ("auth.bootstrap_token_expires_at", json!(self.bootstrap_token_expires_at)),
+            ("auth.leeway_seconds", json!(show_duration(self.leeway))),
             ("auth.allow_insecure_bind", json!(self.allow_insecure_bind)),
-            ("auth.anonymous_scopes", names(&self.anonymous_scopes)),
-            ("auth.anonymous_workspaces", workspaces),
+            ("auth.anonymous_scopes", scope_names(&self.anonymous_scopes)),
+            ("auth.anonymous_workspaces", workspace_names(&self.anonymous_workspaces)),
             ("auth.query_tokens", json!(self.query_tokens)),
             ("auth.max_service_token_life", json!(self.max_service_token_life.map(show_duration))),
         ];
+        entries.push((issuers::LIST, issuers::entry(&self.issuers)));
         entries.extend(self.rate_limit.entries());
         entries
+    }
+}
+
+pub(super) fn scope_names(scopes: &Scopes) -> Value {
+    scopes.iter().map(|scope| scope.as_str()).collect()
+}
+
+pub(super) fn workspace_names(access: &WorkspaceAccess) -> Value {
+    match access {
+        WorkspaceAccess::All => json!(["*"]),
+        WorkspaceAccess::Only(ids) => ids.iter().map(WorkspaceId::as_str).collect(),
     }
 }
 

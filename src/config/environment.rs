@@ -34,7 +34,7 @@ pub(super) fn read(environment: &BTreeMap<String, OsString>, findings: &mut Find
             findings.refuse_at(path, origin, "its value is not UTF-8");
             continue;
         };
-        match name.strip_suffix(FILE_SUFFIX).filter(|_| key::find(&path).is_none()) {
+        match name.strip_suffix(FILE_SUFFIX).filter(|_| key::kind_of(&path).is_none()) {
             Some(plain) => read_named_file(plain, text, environment, &mut layer, findings),
             None => layer.set(&path, Given::Text(text.to_owned()), origin, findings),
         }
@@ -58,13 +58,13 @@ fn read_named_file(
     let name = format!("{plain}{FILE_SUFFIX}");
     let origin = Origin::VariableFile(name.clone());
     let Some(path) = path_of(plain) else { return };
-    let refused = match key::find(&path).map(|known| known.kind) {
+    let refused = match key::kind_of(&path) {
         None if key::later_section(&path).is_some() => key::not_built_yet(&path),
         None => key::unknown(&path),
-        Some(Kind::Secret | Kind::Url) if environment.contains_key(plain) => {
+        Some(Kind::Secret | Kind::Url | Kind::Json) if environment.contains_key(plain) => {
             format!("both {plain} and {name} are set: keep one")
         }
-        Some(Kind::Secret | Kind::Url) => match read_secret(file) {
+        Some(Kind::Secret | Kind::Url | Kind::Json) => match read_secret(file) {
             Ok(secret) => return layer.set(&path, Given::Text(secret), origin, findings),
             Err(error) => format!("the file {file:?} cannot be read: {error}"),
         },

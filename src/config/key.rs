@@ -1,6 +1,6 @@
 //! The names of all keys, with what kind of value each takes.
 
-use super::{audit, auth, database, engines, realtime, server, telemetry};
+use super::{audit, auth, database, engines, issuers, realtime, server, sessions, telemetry};
 
 /// How the text of a key is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub(super) enum Kind {
     Texts,
     /// `[[…]]`: in the environment a JSON array of objects.
     Tables,
+    /// A table of lists of texts, one text standing for a list of it: in the environment a JSON object.
+    TextsByName,
+    /// JSON in a text, or a table; may also be read from a file.
+    Json,
     /// A whole number.
     Integer,
     /// `true` or `false`.
@@ -55,18 +59,34 @@ pub(super) const fn later(path: &'static str) -> Key {
 }
 
 /// Whole sections of capabilities that come later.
-const LATER_SECTIONS: &[&str] =
-    &["sessions", "login", "workers", "centrifugo", "auth.issuers", "engines.routes", "runtimes", "vault"];
+const LATER_SECTIONS: &[&str] = &["login", "workers", "centrifugo", "engines.routes", "runtimes", "vault"];
 
 fn all() -> impl Iterator<Item = &'static Key> {
-    [server::KEYS, database::KEYS, auth::KEYS, audit::KEYS, engines::KEYS, realtime::KEYS, telemetry::KEYS]
-        .into_iter()
-        .flatten()
+    [
+        server::KEYS,
+        database::KEYS,
+        auth::KEYS,
+        sessions::KEYS,
+        audit::KEYS,
+        engines::KEYS,
+        realtime::KEYS,
+        telemetry::KEYS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The key of this name.
 pub(super) fn find(path: &str) -> Option<&'static Key> {
     all().find(|key| key.path == path)
+}
+
+/// What kind of value a path takes, be it a key or one issuer's.
+pub(super) fn kind_of(path: &str) -> Option<Kind> {
+    match path.strip_prefix(issuers::PREFIX) {
+        Some(rest) => issuers::kind_of(rest),
+        None => find(path).map(|known| known.kind),
+    }
 }
 
 /// Whether this is a table that holds keys.

@@ -6,6 +6,7 @@ use figment::{
 };
 
 use super::{
+    issuers,
     key::{self, Kind, Standing},
     origin::Origin,
     problem::Findings,
@@ -15,13 +16,24 @@ use super::{
 
 /// The keys that one source sets, each read by its kind.
 #[derive(Debug, Default)]
-pub(super) struct Layer(Vec<(&'static str, Value, Origin)>);
+pub(super) struct Layer {
+    keys: Vec<(&'static str, Value, Origin)>,
+    /// Keys of single issuers, which are laid over the list of them.
+    pub(super) issuers: Vec<issuers::Setting>,
+}
 
 impl Layer {
     /// Takes a value for a path, or notes why it cannot.
     pub(super) fn set(&mut self, path: &str, given: Given, origin: Origin, findings: &mut Findings) {
         if let Some(section) = key::later_section(path) {
             return findings.refuse_at(path, origin, key::not_built_yet(section));
+        }
+        if let Some(rest) = path.strip_prefix(issuers::PREFIX) {
+            match issuers::Setting::read(rest, given, origin.clone()) {
+                Ok(setting) => self.issuers.push(setting),
+                Err(reason) => findings.refuse_at(path, origin, reason),
+            }
+            return;
         }
         let Some(known) = key::find(path) else {
             let reason = if key::is_section(path) { "must be a table of keys".to_owned() } else { key::unknown(path) };
@@ -31,14 +43,22 @@ impl Layer {
             return findings.refuse_at(path, origin, key::not_built_yet(path));
         }
         match value::read(known.kind, given) {
-            Ok(value) => self.0.push((known.path, value, origin)),
+            Ok(value) => self.keys.push((known.path, value, origin)),
             Err(reason) => findings.refuse_at(path, origin, reason),
         }
     }
 
+    /// The names of the issuers that it lists.
+    pub(super) fn listed_issuers(&self) -> impl Iterator<Item = &str> {
+        let lists =
+            self.keys.iter().filter(|(path, ..)| *path == issuers::LIST).filter_map(|(_, list, _)| list.as_array());
+        lists.flatten().filter_map(|entry| entry.as_dict()?.get("name")?.as_str())
+    }
+
     /// Where its keys came from.
     pub(super) fn origins(&self) -> impl Iterator<Item = (String, Origin)> {
-        self.0.iter().map(|(path, _, origin)| ((*path).to_owned(), origin.clone()))
+        let keys = self.keys.iter().map(|(path, _, origin)| ((*path).to_owned(), origin.clone()));
+        keys.chain(self.issuers.iter().map(issuers::Setting::origin))
     }
 }
 
@@ -49,7 +69,7 @@ impl Provider for Layer {
 
     fn data(&self) -> figment::error::Result<Map<Profile, Dict>> {
         let mut root = Dict::new();
-        for (path, value, _) in &self.0 {
+        for (path, value, _) in &self.keys {
             insert(&mut root, path, value.clone());
         }
         Ok(Map::from([(Profile::Default, root)]))
@@ -75,7 +95,7 @@ pub(super) fn read_arguments(arguments: &[Argument], findings: &mut Findings) ->
     let mut layer = Layer::default();
     for Argument { key, text, option } in arguments {
         let origin = Origin::Argument(option.clone());
-        if key::find(key).is_some_and(|known| known.kind == Kind::Secret) {
+        if key::kind_of(key) == Some(Kind::Secret) {
             findings.refuse_at(key, origin, "a secret on the command line shows in the machine's list of processes");
         } else {
             layer.set(key, Given::Text(text.clone()), origin, findings);

@@ -11,6 +11,7 @@ mod database;
 mod engines;
 mod environment;
 mod file;
+mod issuers;
 mod key;
 mod layer;
 mod origin;
@@ -18,7 +19,9 @@ mod problem;
 mod quantity;
 mod realtime;
 mod report;
+mod secret;
 mod server;
+mod sessions;
 mod sources;
 mod telemetry;
 mod value;
@@ -31,10 +34,16 @@ pub use audit::AuditConfig;
 pub use auth::{AuthConfig, AuthMode, RateLimitConfig, RateLimitKind};
 pub use database::{DatabaseConfig, DatabaseUrl};
 pub use engines::{EngineEntry, EngineKind, EnginesConfig};
+pub use issuers::{
+    Algorithm, Audiences, IntrospectionConfig, IssuerConfig, IssuerKind, JwtConfig, KeyFetching, OidcConfig,
+    WorkosConfig,
+};
 pub use origin::{Origin, Origins};
 pub use problem::{ConfigError, Problem, Warning};
 pub use quantity::parse_duration;
+pub use secret::Secret;
 pub use server::ServerConfig;
+pub use sessions::SessionsConfig;
 pub use sources::{Argument, Sources};
 pub use telemetry::{LogFormat, TelemetryConfig};
 
@@ -53,6 +62,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// `[auth]`
     pub auth: AuthConfig,
+    /// `[sessions]`
+    pub sessions: SessionsConfig,
     /// `[audit]`
     pub audit: AuditConfig,
     /// `[engines]`
@@ -79,6 +90,7 @@ struct Raw {
     server: server::Raw,
     database: database::Raw,
     auth: auth::Raw,
+    sessions: sessions::Raw,
     audit: audit::Raw,
     engines: engines::Raw,
     realtime: realtime::Raw,
@@ -97,16 +109,18 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         environment::read(&sources.environment, &mut findings),
         layer::read_arguments(&sources.arguments, &mut findings),
     ];
-    let native_origins = native.iter().flat_map(Layer::origins).collect::<Origins>();
-    let aliases = aliases::read(&sources.environment, &native_origins, &mut findings);
-
-    let layers: Vec<_> = std::iter::once(aliases).chain(native).collect();
-    let origins = layers.iter().flat_map(Layer::origins).collect::<Origins>();
+    let aliases = aliases::read(&sources.environment, &native, &mut findings);
+    let origins = std::iter::once(&aliases).chain(&native).flat_map(Layer::origins).collect::<Origins>();
+    let issuers = Issuers {
+        aliased: aliases.issuers.clone(),
+        by_name: native.iter().flat_map(|layer| layer.issuers.clone()).collect(),
+    };
+    let layers = std::iter::once(aliases).chain(native);
     let mut figment = Figment::new();
     for layer in layers {
         figment = figment.merge(layer);
     }
-    let config = figment.extract::<Raw>().map(|raw| Config::judge(raw, &mut findings));
+    let config = figment.extract::<Raw>().map(|raw| Config::judge(raw, issuers, &mut findings));
     let config = match config {
         Ok(config) => config,
         Err(error) => {
@@ -120,17 +134,27 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     if problems.is_empty() { Ok(Loaded { config, origins, warnings }) } else { Err(ConfigError { problems, warnings }) }
 }
 
+/// What is set of single issuers, by their names.
+struct Issuers {
+    aliased: Vec<issuers::Setting>,
+    by_name: Vec<issuers::Setting>,
+}
+
 impl Config {
-    fn judge(raw: Raw, findings: &mut Findings) -> Self {
+    fn judge(mut raw: Raw, issuers: Issuers, findings: &mut Findings) -> Self {
         raw.realtime.judge(findings);
+        let listed = raw.auth.issuers.take().unwrap_or_default();
+        let issuers = issuers::judge(issuers.aliased, &listed, issuers.by_name, findings);
         let config = Self {
             server: raw.server.judge(findings),
             database: raw.database.judge(findings),
-            auth: raw.auth.judge(findings),
+            auth: AuthConfig { issuers, ..raw.auth.judge(findings) },
+            sessions: raw.sessions.judge(findings),
             audit: raw.audit.judge(findings),
             engines: raw.engines.judge(findings),
             telemetry: raw.telemetry.judge(findings),
         };
+        issuers::judge_together(&config, findings);
         if config.auth.mode == Some(AuthMode::Disabled) {
             config.judge_exposure(findings);
         }
@@ -152,7 +176,7 @@ impl Config {
     /// # Errors
     /// The reason why not.
     pub fn exposure(&self, credentials_stored: bool) -> Result<(), String> {
-        let credentials = credentials_stored || self.auth.bootstrap_service_token.is_some();
+        let credentials = credentials_stored || self.auth.holds_credential();
         let open = match self.auth.mode {
             Some(AuthMode::Disabled) => "disabled",
             Some(AuthMode::Optional) if !credentials => "optional, without any credential,",
@@ -173,6 +197,7 @@ impl Config {
             self.server.entries(),
             self.database.entries(),
             self.auth.entries(),
+            self.sessions.entries(),
             self.audit.entries(),
             self.engines.entries(),
             realtime::entries(),

@@ -52,6 +52,17 @@ impl Origins {
     }
 }
 
+impl Origins {
+    /// Who set this very key.
+    pub(super) fn exactly(&self, key: &str) -> Option<&Origin> {
+        self.0.get(key)
+    }
+
+    pub(super) fn sets(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+}
+
 impl FromIterator<(String, Origin)> for Origins {
     /// Later ones win, as later layers do.
     fn from_iter<I: IntoIterator<Item = (String, Origin)>>(origins: I) -> Self {

@@ -7,7 +7,8 @@ use super::{ConfigError, Loaded, Warning};
 impl Loaded {
     /// For people: in the form of `config.toml`, with the origin of each value beside it.
     pub fn report(&self) -> String {
-        let entries = self.config.entries();
+        let (tables, entries): (Vec<_>, Vec<_>) =
+            self.config.entries().into_iter().partition(|(_, value)| tables_of(value).is_some());
         let lines: Vec<_> = entries.iter().map(|(key, value)| (*key, setting(key, value))).collect();
         let width = lines.iter().map(|(_, line)| line.chars().count()).max().unwrap_or_default().min(60);
         let mut report = Vec::new();
@@ -21,9 +22,24 @@ impl Loaded {
             }
             report.push(format!("{line:width$}  # {}", self.origins.of(key)));
         }
+        for (key, value) in &tables {
+            for table in tables_of(value).into_iter().flatten() {
+                report.push(String::new());
+                report.push(format!("[[{key}]]"));
+                report.extend(self.table(key, table, width));
+            }
+        }
         report.extend((!self.warnings.is_empty()).then(String::new));
         report.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         report.join("\n") + "\n"
+    }
+
+    fn table(&self, list: &str, table: &Map<String, Value>, width: usize) -> Vec<String> {
+        let name = table.get("name").and_then(Value::as_str).unwrap_or_default();
+        let line = |(key, value): (&String, &Value)| {
+            format!("{:width$}  # {}", setting(key, value), self.origins.of(&format!("{list}.{name}.{key}")))
+        };
+        table.iter().map(line).collect()
     }
 
     /// For scripts: `config` as it nests in the file, `origins` by key, `warnings`.
@@ -66,11 +82,23 @@ fn toml(value: &Value) -> String {
     match value {
         Value::Array(items) => format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", ")),
         Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| format!("{name} = {}", toml(value)));
+            let members = members.iter().map(|(name, value)| format!("{} = {}", quoted(name), toml(value)));
             format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
         }
         other => other.to_string(),
     }
+}
+
+/// A name as a key of a table may be written: bare only of letters, digits, - and _.
+fn quoted(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if bare { name.to_owned() } else { Value::from(name).to_string() }
+}
+
+/// The tables of a list that holds nothing else.
+fn tables_of(value: &Value) -> Option<Vec<&Map<String, Value>>> {
+    let items = value.as_array().filter(|items| !items.is_empty())?;
+    items.iter().map(Value::as_object).collect()
 }
 
 fn nest(config: &mut Value, key: &str, value: Value) {

@@ -5,13 +5,14 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    key::{Key, Kind, key, later},
+    key::{Key, Kind, key},
     problem::Findings,
     quantity::{show_duration, show_size},
 };
@@ -23,7 +24,7 @@ pub(super) const KEYS: &[Key] = &[
     key("server.body_limit", Kind::Size),
     key("server.request_timeout", Kind::Duration),
     key("server.shutdown_grace", Kind::Duration),
-    later("server.trusted_proxies"),
+    key("server.trusted_proxies", Kind::Texts),
 ];
 
 /// Where the gate listens, and the bounds of a request.
@@ -33,6 +34,8 @@ pub struct ServerConfig {
     pub bind: SocketAddr,
     /// Where clients reach the gate, when a proxy stands before it.
     pub public_url: Option<Url>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Origins whose pages may call the API: `*` or `https://app.example.org`.
     pub cors_allow_origins: Vec<String>,
     /// The most bytes that a request's body may have.
@@ -48,6 +51,7 @@ impl Default for ServerConfig {
         Self {
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             public_url: None,
+            trusted_proxies: Vec::new(),
             cors_allow_origins: Vec::new(),
             body_limit: 4 << 20,
             request_timeout: Duration::from_secs(30),
@@ -61,6 +65,7 @@ impl Default for ServerConfig {
 pub(super) struct Raw {
     bind: Option<String>,
     public_url: Option<String>,
+    trusted_proxies: Option<Vec<String>>,
     cors_allow_origins: Option<Vec<String>>,
     body_limit: Option<i64>,
     request_timeout: Option<SignedDuration>,
@@ -74,6 +79,12 @@ impl Raw {
         ServerConfig {
             bind: self.bind.and_then(|text| findings.take("server.bind", parse_bind(&text))).unwrap_or(default.bind),
             public_url: self.public_url.and_then(|text| findings.take("server.public_url", parse_public_url(&text))),
+            trusted_proxies: self
+                .trusted_proxies
+                .unwrap_or_default()
+                .iter()
+                .filter_map(|text| findings.take("server.trusted_proxies", parse_net(text)))
+                .collect(),
             cors_allow_origins: origins
                 .iter()
                 .filter_map(|text| findings.take("server.cors_allow_origins", parse_origin(text)))
@@ -100,6 +111,7 @@ impl ServerConfig {
         vec![
             ("server.bind", json!(self.bind)),
             ("server.public_url", json!(self.public_url.as_ref().map(Url::as_str))),
+            ("server.trusted_proxies", self.trusted_proxies.iter().map(IpNet::to_string).collect()),
             ("server.cors_allow_origins", json!(self.cors_allow_origins)),
             ("server.body_limit", json!(show_size(self.body_limit))),
             ("server.request_timeout", json!(show(self.request_timeout))),
@@ -119,6 +131,12 @@ fn parse_public_url(text: &str) -> Result<Url, String> {
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty())
         .ok_or_else(|| "must be an http or https URL without credentials, such as https://gate.example.org".to_owned())
+}
+
+/// An address, or a net in the notation of CIDR.
+fn parse_net(text: &str) -> Result<IpNet, String> {
+    let net = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    net.ok_or_else(|| format!("must hold addresses or nets such as 10.0.0.0/8 or fd00::/8, not {text:?}"))
 }
 
 /// Takes `*`, or an origin as browsers send it: scheme, host and port, and nothing after them.

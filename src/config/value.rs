@@ -42,7 +42,11 @@ fn read_text(kind: Kind, text: String) -> Result<Value, String> {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::from(items.map(ToOwned::to_owned).collect::<Vec<_>>()))
         }
-        Kind::Tables => read_typed(kind, from_json(&text)?),
+        Kind::Tables | Kind::TextsByName => read_typed(kind, from_json(&text)?),
+        Kind::Json => {
+            from_json(&text)?;
+            Ok(Value::from(text))
+        }
         Kind::Integer => {
             text.trim().parse::<i64>().map(Value::from).map_err(|_| format!("must be a whole number, not {text:?}"))
         }
@@ -57,8 +61,20 @@ fn read_text(kind: Kind, text: String) -> Result<Value, String> {
 
 fn read_typed(kind: Kind, typed: Typed) -> Result<Value, String> {
     match (kind, typed) {
-        (Kind::Text | Kind::Secret | Kind::Url | Kind::Duration | Kind::Size | Kind::Moment, Typed::Text(text)) => {
-            read_text(kind, text)
+        (
+            Kind::Text | Kind::Secret | Kind::Url | Kind::Duration | Kind::Size | Kind::Moment | Kind::Json,
+            Typed::Text(text),
+        ) => read_text(kind, text),
+        (Kind::Json, typed @ (Typed::Table(_) | Typed::List(_))) => Ok(Value::from(typed.into_json().to_string())),
+        (Kind::TextsByName, Typed::Table(table)) => {
+            let lists = table.into_iter().map(|(name, value)| {
+                let list = match value {
+                    Typed::Text(text) => Typed::List(vec![Typed::Text(text)]),
+                    other => other,
+                };
+                Ok((name, read_typed(Kind::Texts, list)?))
+            });
+            lists.collect::<Result<Dict, String>>().map(Value::from)
         }
         (Kind::Duration | Kind::Size | Kind::Moment, Typed::Integer(number)) => read_text(kind, number.to_string()),
         (Kind::Duration | Kind::Moment, Typed::Decimal(number)) => read_text(kind, number.to_string()),
@@ -104,6 +120,37 @@ fn from_json(text: &str) -> Result<Typed, String> {
 }
 
 impl Typed {
+    /// What a table of a list holds, to be read by its kind.
+    pub(super) fn of(value: &Value) -> Result<Self, String> {
+        Ok(match value {
+            Value::String(_, text) => Self::Text(text.clone()),
+            Value::Char(_, one) => Self::Text(one.to_string()),
+            Value::Bool(_, flag) => Self::Flag(*flag),
+            Value::Num(_, number) => match (number.to_i128().map(i64::try_from), number.to_f64()) {
+                (Some(Ok(integer)), _) => Self::Integer(integer),
+                (None, Some(decimal)) => Self::Decimal(decimal),
+                _ => return Err("holds a number out of range".to_owned()),
+            },
+            Value::Empty(..) => return Err("must not hold null".to_owned()),
+            Value::Array(_, items) => Self::List(items.iter().map(Self::of).collect::<Result<_, _>>()?),
+            Value::Dict(_, dict) => {
+                let table = dict.iter().map(|(name, value)| Ok((name.clone(), Self::of(value)?)));
+                Self::Table(table.collect::<Result<_, String>>()?)
+            }
+        })
+    }
+
+    fn into_json(self) -> serde_json::Value {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Integer(number) => number.into(),
+            Self::Decimal(number) => number.into(),
+            Self::Flag(flag) => flag.into(),
+            Self::List(items) => items.into_iter().map(Self::into_json).collect(),
+            Self::Table(table) => table.into_iter().map(|(name, value)| (name, value.into_json())).collect(),
+        }
+    }
+
     fn from_json(value: serde_json::Value) -> Result<Self, String> {
         use serde_json::Value as Json;
         Ok(match value {
@@ -140,6 +187,8 @@ impl Kind {
             Self::Text | Self::Secret | Self::Url => "a text (in quotes)",
             Self::Texts => "a list of texts",
             Self::Tables => "a list of tables",
+            Self::TextsByName => "a table of lists of texts",
+            Self::Json => "JSON in a text, or a table",
             Self::Integer => "a whole number",
             Self::Flag => "true or false",
             Self::Duration => "seconds or a text such as \"30s\"",

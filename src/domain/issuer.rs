@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use wildmatch::WildMatch;
 
 use super::{
+    claims::ClaimPaths,
     scope::{Scope, Scopes},
     user::IssuerName,
     workspace::{WorkspaceAccess, WorkspaceId},
@@ -32,6 +33,11 @@ impl WorkspaceGlobs {
         Self(globs.into_iter().map(WildMatch::new).collect())
     }
 
+    /// The globs, as they were given.
+    pub fn globs(&self) -> Vec<String> {
+        self.0.iter().map(WildMatch::pattern).collect()
+    }
+
     /// Whether a claim may name it.
     pub fn allow(&self, workspace: &WorkspaceId) -> bool {
         self.0.iter().any(|glob| glob.matches(workspace.as_str()))
@@ -56,7 +62,7 @@ pub struct IssuerPolicy {
     /// The workspaces that its claims may name.
     pub allowed_workspaces: WorkspaceGlobs,
     /// Where else than by their usual names claims are found: `claims.roles = ["realm_access.roles"]` and the like.
-    pub claims: BTreeMap<String, Vec<String>>,
+    pub claims: ClaimPaths,
     /// Longer-lived tokens are refused: a revocation needs to be kept no longer than this.
     pub max_token_life: SignedDuration,
 }
@@ -72,7 +78,7 @@ impl IssuerPolicy {
             role_scopes: BTreeMap::new(),
             max_scopes: Scope::ALL.iter().copied().filter(|scope| !scope.is_admin()).collect(),
             allowed_workspaces: WorkspaceGlobs::new(["*"]),
-            claims: BTreeMap::new(),
+            claims: ClaimPaths::default(),
             max_token_life: SignedDuration::from_hours(24),
         }
     }

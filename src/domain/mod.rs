@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod bearer;
+pub mod claims;
 pub mod deployment;
 pub mod engine;
 pub mod event;
@@ -12,6 +13,7 @@ pub mod identity;
 pub mod ids;
 pub mod issuer;
 pub mod json;
+pub mod numeric_date;
 pub mod page;
 pub mod revocation;
 pub mod rights;

@@ -14,6 +14,20 @@ use super::{
 pub struct Rights {
     ceiling: Ceiling,
     grant: Grant,
+    origin: Origin,
+}
+
+/// What a grant comes from: nothing is decided by it, but told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The credential names the workspaces.
+    Credential,
+    /// The caller's memberships.
+    Memberships,
+    /// The issuer's `default_workspaces`: the caller has no membership.
+    Defaults,
+    /// What the person has to whom the credential belongs.
+    Owner,
 }
 
 /// Nothing outside it is ever allowed.
@@ -91,7 +105,11 @@ impl Grant {
 impl Rights {
     /// Both cut each other.
     pub const fn new(ceiling: Ceiling, grant: Grant) -> Self {
-        Self { ceiling, grant }
+        let origin = match grant {
+            Grant::Named(_) => Origin::Credential,
+            Grant::Member(_) => Origin::Memberships,
+        };
+        Self { ceiling, grant, origin }
     }
 
     /// These scopes in these workspaces: a credential that states both.
@@ -104,10 +122,28 @@ impl Rights {
         Self::new(Ceiling::stated(Scopes::new()), Grant::none())
     }
 
-    /// The same ceiling over another grant.
+    /// The same ceiling over what somebody's memberships give, or, for who has none, their issuer's `default_workspaces`.
+    /// Workspaces that the credential names decide alone.
     #[must_use]
-    pub fn with_grant(&self, grant: Grant) -> Self {
-        Self { ceiling: self.ceiling.clone(), grant }
+    pub fn with_memberships(&self, roles: &BTreeMap<WorkspaceId, Role>, defaults: &WorkspaceAccess) -> Self {
+        if matches!(self.grant, Grant::Named(_)) {
+            return self.clone();
+        }
+        let (grant, origin) = of_person(roles, defaults);
+        Self { ceiling: self.ceiling.clone(), grant, origin }
+    }
+
+    /// What is left of a credential's own rights where it belongs to a person with these memberships, of an issuer with
+    /// these `default_workspaces` and these `max_scopes`. Never more than either has.
+    #[must_use]
+    pub fn cut_to_owner(&self, roles: &BTreeMap<WorkspaceId, Role>, defaults: &WorkspaceAccess, most: &Scopes) -> Self {
+        let (grant, _) = of_person(roles, defaults);
+        let grant = match (&self.grant, grant) {
+            (Grant::Named(own), theirs) => theirs.within(own),
+            // No credential of the gate's own is granted by memberships; if one were, it would have no more than both.
+            (Grant::Member(_), theirs) => theirs.within(&self.reach()),
+        };
+        Self { ceiling: self.ceiling.clone().within(most), grant, origin: Origin::Owner }
     }
 
     /// The ceiling.
@@ -118,6 +154,11 @@ impl Rights {
     /// The grant.
     pub const fn grant(&self) -> &Grant {
         &self.grant
+    }
+
+    /// What the grant comes from.
+    pub const fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Whether the ceiling lets this through at all: what the operation table asks, before anything else of a request is
@@ -219,7 +260,17 @@ impl Rights {
     #[must_use]
     pub fn narrowed(&self, scopes: impl Fn(Scope) -> bool, workspaces: &WorkspaceAccess) -> Self {
         let kept: BTreeSet<Scope> = Scope::ALL.iter().copied().filter(|scope| scopes(*scope)).collect();
-        Self { ceiling: self.ceiling.clone().within(&kept), grant: self.grant.clone().within(workspaces) }
+        let grant = self.grant.clone().within(workspaces);
+        Self { ceiling: self.ceiling.clone().within(&kept), grant, origin: self.origin }
+    }
+}
+
+/// What a person has in the workspaces.
+fn of_person(roles: &BTreeMap<WorkspaceId, Role>, defaults: &WorkspaceAccess) -> (Grant, Origin) {
+    if roles.is_empty() {
+        (Grant::Named(defaults.clone()), Origin::Defaults)
+    } else {
+        (Grant::Member(roles.clone()), Origin::Memberships)
     }
 }
 

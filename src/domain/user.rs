@@ -91,9 +91,22 @@ impl UserId {
     /// None in practice: it is a slug.
     pub fn default_workspace(&self) -> Result<WorkspaceId, InvalidText> {
         let digest = Sha256::digest(length_prefixed(&[self.issuer.as_str(), &self.subject]));
-        let text: String = data_encoding::BASE32_NOPAD.encode(&digest).chars().take(20).collect();
-        WorkspaceId::parse(&format!("u-{text}"))
+        let text: String = data_encoding::BASE32_NOPAD.encode(&digest).chars().take(DEFAULT_ID_LENGTH).collect();
+        WorkspaceId::parse(&format!("{DEFAULT_ID_PREFIX}{text}"))
     }
+}
+
+/// What the id of a default workspace begins with, and how many characters of base32 follow.
+const DEFAULT_ID_PREFIX: &str = "u-";
+const DEFAULT_ID_LENGTH: usize = 20;
+
+/// Whether an id has the form of a default workspace's: nobody makes such a one themselves, or they would lie in wait for
+/// the person whose it is.
+pub fn is_default_workspace(id: &WorkspaceId) -> bool {
+    let rest = id.as_str().strip_prefix(DEFAULT_ID_PREFIX);
+    rest.is_some_and(|text| {
+        text.len() == DEFAULT_ID_LENGTH && text.bytes().all(|c| matches!(c, b'a'..=b'z' | b'2'..=b'7'))
+    })
 }
 
 impl fmt::Display for UserId {
@@ -201,6 +214,10 @@ mod tests {
         let of = |text: &str| UserId::parse(text).unwrap().default_workspace().unwrap().to_string();
         assert_eq!(of("a:bc").len(), 22);
         assert!(of("a:bc").starts_with("u-") && of("a:bc") != of("ab:c"));
+        assert!(is_default_workspace(&WorkspaceId::parse(&of("a:bc")).unwrap()));
+        for free in ["u-", "u-demo", "v-aaaaaaaaaaaaaaaaaaaa", "u-aaaaaaaaaaaaaaaaaaa1", "u-aaaaaaaaaaaaaaaaaaaaa"] {
+            assert!(!is_default_workspace(&WorkspaceId::parse(free).unwrap()), "{free}");
+        }
     }
 
     #[test]

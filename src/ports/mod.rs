@@ -7,6 +7,7 @@ pub mod clock;
 pub mod engine;
 pub mod engine_store;
 pub mod local_engine;
+pub mod profile_source;
 pub mod publisher;
 pub mod rate_limiter;
 pub mod repository;

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::domain::{bearer::BearerToken, identity::Identity, scope::Scopes};
+use crate::domain::{bearer::BearerToken, claims::InvalidClaims, identity::Identity, scope::Scopes};
 
 /// Why a caller was not let in. `Display` is the sentence that the caller reads; it never holds a token or a claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +88,13 @@ pub struct Suspect {
 impl From<AuthError> for Rejection {
     fn from(error: AuthError) -> Self {
         Self { error, of: None }
+    }
+}
+
+/// Which claim it was is nobody's business outside.
+impl From<InvalidClaims> for AuthError {
+    fn from(_: InvalidClaims) -> Self {
+        Self::InvalidToken
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         cli::exit,
         persistence::sea_orm::{DatabaseConfig, SeaOrmRepository},
     },
-    app::audit::{Verification, export, head_text, parse_head, verify},
+    app::audit::{AuditKey, Verification, export, head_text, parse_head, verify},
     config::{self, Config, Sources},
     ports::repository::Repository,
 };
@@ -39,14 +39,14 @@ pub(super) fn run_verify(sources: &Sources, anchor: Option<&str>, json: bool) ->
     };
     let walked = runtime_of_one(async {
         let repository = open(&config).await?;
-        let verified = verify(&repository, &config.audit.key(), anchor).await;
+        let verified = verify(&repository, &audit_key(&config), anchor).await;
         repository.close().await;
         Ok(verified?)
     });
     match walked {
         Err(error) => failed(&*error, exit::FAILED),
         Ok(verification) => {
-            let keyed = config.audit.key().is_secret();
+            let keyed = config.audit.key.is_some();
             print(&if json { as_json(&verification) } else { in_words(&verification, anchor.is_some(), keyed) });
             if verification.holds() { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) }
         }
@@ -68,6 +68,11 @@ pub(super) fn run_export(sources: &Sources, after: u64) -> ExitCode {
         Ok(exported?)
     });
     exported.map_or_else(|error| failed(&*error, exit::FAILED), |_| ExitCode::SUCCESS)
+}
+
+/// What the chain is made under.
+pub(super) fn audit_key(config: &Config) -> AuditKey {
+    AuditKey::new(config.audit.key.clone().map(Into::into))
 }
 
 fn load(sources: &Sources) -> Result<Config, ExitCode> {

@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError};
+use super::{BootstrapToken, Gate, Parts, audit::audit_key, first_token, first_token::FirstTokenError};
 use crate::{
     adapters::{
         clock::SystemClock,
@@ -102,7 +102,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         _ => return Err(ServeError::Engines),
     };
     let store = Store::open(&config).await?;
-    if config.database.url.stored().is_some() && !config.audit.key().is_secret() {
+    if config.database.url.stored().is_some() && config.audit.key.is_none() {
         let message = "is not set: whoever can write the database can make the audit's chain anew (docs/audit.md)";
         tracing::warn!(key = "audit.key", "{message}");
     }
@@ -112,7 +112,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
-    if config.auth.mode.is_none() && config.auth.bootstrap_service_token.is_none() {
+    if config.auth.mode.is_none() && !config.auth.holds_credential() {
         first_token::mint(&*repository, &*clock, &*rng, &folder(&config)).await?;
     }
     let stored = repository.view().await?.tokens().any().await?;
@@ -125,13 +125,15 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         engine,
         mode: mode(config.auth.mode),
         bootstrap: bootstrap(&config.auth),
+        validators: Vec::new(),
+        issuers: Vec::new(),
         anonymous: AnonymousAccess {
             scopes: config.auth.anonymous_scopes.clone(),
             workspaces: config.auth.anonymous_workspaces.clone(),
         },
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
-        audit_key: config.audit.key(),
+        audit_key: audit_key(&config),
     });
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
@@ -183,6 +185,7 @@ fn settings(config: &Config) -> Settings {
         cors_allow_origins: config.server.cors_allow_origins.clone(),
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
+        ..Settings::default()
     }
 }
 

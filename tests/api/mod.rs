@@ -15,6 +15,8 @@ mod operations;
 mod processes;
 mod service_tokens;
 mod shutdown;
+mod socket;
+mod sockets;
 mod stream;
 mod tenancy;
 mod user_tasks;

@@ -6,9 +6,12 @@ use uuid::Uuid;
 
 pub(crate) mod follower;
 pub(crate) mod gateway;
+pub(crate) mod peers;
+pub(crate) mod people;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod redis;
+pub(crate) mod scripted;
 
 /// A name that no other test has, in this process or another.
 pub(crate) fn unique() -> Uuid {

@@ -6,7 +6,11 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 
 use crate::{
-    app::{signals::Signals, standing::Epoch},
+    app::{
+        people::{People, Person},
+        signals::Signals,
+        standing::Epoch,
+    },
     domain::{
         bearer::BearerToken,
         identity::Identity,
@@ -28,6 +32,7 @@ pub struct ServiceTokenValidator {
     repository: Arc<dyn Repository>,
     clock: Arc<dyn Clock>,
     signals: Arc<Signals>,
+    people: Arc<People>,
     found: Cache<HashedToken, Found>,
 }
 
@@ -38,29 +43,69 @@ struct Found {
     /// Whom the token names, made once: what a look into the cache gives costs nothing but a count.
     identity: Arc<Identity>,
     at: Epoch,
+    /// To whom it belongs, as they were when its rights were cut to theirs.
+    owner: Option<Arc<Person>>,
 }
 
 impl ServiceTokenValidator {
-    /// Looks tokens up here.
-    pub fn new(repository: Arc<dyn Repository>, clock: Arc<dyn Clock>, signals: Arc<Signals>) -> Self {
-        Self { repository, clock, signals, found: Cache::new(CACHED) }
+    /// Looks tokens up here, and those to whom they belong among these people.
+    pub fn new(
+        repository: Arc<dyn Repository>,
+        clock: Arc<dyn Clock>,
+        signals: Arc<Signals>,
+        people: Arc<People>,
+    ) -> Self {
+        Self { repository, clock, signals, people, found: Cache::new(CACHED) }
     }
 
-    async fn find(&self, hash: HashedToken) -> Result<Found, AuthError> {
+    fn holds(&self, found: &Found) -> bool {
+        let standing = &self.signals.standing;
+        standing.token_holds(&found.token.id, found.at)
+            && standing.is_fresh()
+            && found.owner.as_ref().is_none_or(|owner| self.people.holds(owner))
+    }
+
+    /// The token of this secret, if it is in force, and whom it names.
+    async fn judge(&self, hash: HashedToken) -> Result<Found, Rejection> {
         // Taken before the store is read: a change in between makes the entry stale at once.
         let at = self.signals.standing.epoch();
         if let Some(found) = self.found.get(&hash)
-            && self.signals.standing.token_holds(&found.token.id, found.at)
-            && self.signals.standing.is_fresh()
+            && self.holds(&found)
         {
+            self.in_force(&found.token, &hash)?;
             return Ok(found);
         }
         let found = async { self.repository.view().await?.tokens().find_by_hash(&hash).await };
         let token = found.await.map_err(|error| unavailable(&error))?;
         let token = Arc::new(token.ok_or(AuthError::InvalidToken)?);
-        let found = Found { identity: Arc::new(named_by(&token, &hash)), token, at };
+        // Before its owner is looked at: what is wrong with the token itself is said first.
+        self.in_force(&token, &hash)?;
+        let mut identity = named_by(&token, &hash);
+        let mut owner = None;
+        if let Some(id) = &token.owner {
+            let cut = self.people.cut_to_owner(&identity.rights, id).await;
+            let (rights, person) = cut.map_err(|error| error.of(None, token.id.as_str()))?;
+            identity.rights = rights;
+            owner = Some(person);
+            self.in_force(&token, &hash)?;
+        }
+        let found = Found { identity: Arc::new(identity), token, at, owner };
         self.found.insert(hash, found.clone());
         Ok(found)
+    }
+
+    /// Revoked is said before expired; a token ends with the person to whom it belongs.
+    fn in_force(&self, token: &ServiceToken, hash: &HashedToken) -> Result<(), Rejection> {
+        let standing = &self.signals.standing;
+        let verdict = match &token.owner {
+            Some(owner) if standing.revokes_user(owner, token.issued_at) => SecretVerdict::Revoked,
+            _ => token.judge(hash, self.clock.now()),
+        };
+        match verdict {
+            SecretVerdict::Expired => Err(AuthError::TokenExpired.of(None, token.id.as_str())),
+            SecretVerdict::Revoked => Err(AuthError::TokenRevoked.of(None, token.id.as_str())),
+            SecretVerdict::Good(_) => Ok(()),
+        }
     }
 }
 
@@ -86,12 +131,7 @@ impl TokenValidator for ServiceTokenValidator {
         if !is_well_formed(token.expose()) {
             return Err(AuthError::InvalidToken.into());
         }
-        let hash = HashedToken::of_bearer(token);
-        let found = self.find(hash).await?;
-        match found.token.judge(&hash, self.clock.now()) {
-            SecretVerdict::Expired => Err(AuthError::TokenExpired.of(None, found.token.id.as_str())),
-            SecretVerdict::Revoked => Err(AuthError::TokenRevoked.of(None, found.token.id.as_str())),
-            SecretVerdict::Good(_) => Ok(ValidatedToken::own(found.identity)),
-        }
+        let found = self.judge(HashedToken::of_bearer(token)).await?;
+        Ok(ValidatedToken::own(found.identity))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 use poem::Request;
 use tokio::time::Instant;
 
-use super::{codes, problem::Problem};
+use super::{codes, problem::Problem, socket::Handshake};
 use crate::{app::authenticate::Credential, domain::identity::Identity};
 
 /// A request on its way to its operation.
@@ -25,6 +25,8 @@ pub(super) struct Call {
     pub(super) identity: Option<Arc<Identity>>,
     /// What they showed, where the answer lives longer than the judgement.
     pub(super) credential: Option<Credential>,
+    /// Where it opens a WebSocket: by this, until somebody takes it.
+    pub(super) handshake: Arc<Mutex<Option<Handshake>>>,
     /// Until when the answer must begin.
     pub(super) deadline: Deadline,
     /// How large its body may be.
@@ -37,6 +39,11 @@ impl Call {
     /// The call that a request is.
     pub(super) fn of(request: &Request) -> Result<&Self, Problem> {
         request.extensions().get::<Arc<Self>>().map(AsRef::as_ref).ok_or_else(|| Problem::plain(codes::INTERNAL))
+    }
+
+    /// The opening handshake of a WebSocket, if the request is one.
+    pub(super) fn take_handshake(&self) -> Option<Handshake> {
+        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// A value of its query.

@@ -88,6 +88,18 @@ codes! {
         "The request was sent to another host",
         "With `auth.mode = \"disabled\"` only requests to this machine's own addresses, `localhost` and the host of `server.public_url` are answered, so that a web page cannot reach the gate through a name of its own.",
         "Use one of those names, or set up authentication.";
+    REQUEST_UPGRADE_REQUIRED = "request.upgrade_required" [UPGRADE_REQUIRED]
+        "The address speaks WebSocket",
+        "The request is no opening handshake of a WebSocket (RFC 6455, version 13, over HTTP/1.1). All else is well: the caller may open it.",
+        "Open it with a WebSocket client; over plain HTTP `GET /api/workflows/{id}/events` tells the same.";
+    REQUEST_ORIGIN_FORBIDDEN = "request.origin_forbidden" [FORBIDDEN]
+        "A page of another origin opened a WebSocket without a token",
+        "Browsers let any page open a WebSocket. Whoever shows a token may do so from anywhere; without one, the page must be of the gate's own origin or of one in `server.cors_allow_origins`.",
+        "Send a token, or name the page's origin in `server.cors_allow_origins`.";
+    REQUEST_TOO_MANY = "request.too_many" [TOO_MANY_REQUESTS]
+        "Too many commands are under way on one WebSocket",
+        "At most 16 are answered at a time.",
+        "Wait for an answer before you send the next command.";
     INTERNAL = "internal" [INTERNAL_SERVER_ERROR]
         "The gate made a mistake",
         "A bug. The log has an entry under the `request_id` of this answer.",
@@ -176,6 +188,14 @@ codes! {
         "The workspace id is taken",
         "Ids are unique, without regard to case.",
         "Choose another.";
+    MEMBERSHIP_NOT_FOUND = "membership.not_found" [NOT_FOUND]
+        "There is no such member",
+        "Nobody of this id belongs to the workspace. A member's id is the configured name of their issuer, a colon, and what the issuer calls them.",
+        "`GET /api/workspaces/{id}/members` lists those that there are.";
+    MEMBERSHIP_LAST_OWNER = "membership.last_owner" [CONFLICT]
+        "The workspace would be left without an owner",
+        "Its last owner neither leaves nor becomes something else.",
+        "Make somebody else an owner first.";
     WORKFLOW_NOT_FOUND = "workflow.not_found" [NOT_FOUND]
         "There is no such workflow",
         "It does not exist, was deleted, or is in a workspace that the caller does not reach.",

@@ -44,8 +44,8 @@ fn is_token(text: &str) -> bool {
     !text.is_empty() && text.len() <= MOST_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Adds the tokens of a query to the credential of the headers: more than one in all is none.
-pub(super) fn with_query<'a>(credential: Credential, tokens: impl Iterator<Item = &'a str>) -> Credential {
+/// Adds tokens of a query or of subprotocols to the credential of the headers: more than one in all is none.
+pub(super) fn with_more<'a>(credential: Credential, tokens: impl Iterator<Item = &'a str>) -> Credential {
     tokens.fold(credential, |credential, token| match credential {
         Credential::Missing if is_token(token) => Credential::Bearer(BearerToken::new(token)),
         _ => Credential::Malformed,
@@ -93,10 +93,10 @@ mod tests {
     #[test]
     fn a_query_and_a_header_are_one_too_many() {
         let none = || Credential::Missing;
-        assert!(matches!(with_query(none(), ["abc"].into_iter()), Credential::Bearer(_)));
-        assert!(matches!(with_query(none(), ["abc", "abc"].into_iter()), Credential::Malformed));
-        assert!(matches!(with_query(none(), [""].into_iter()), Credential::Malformed));
+        assert!(matches!(with_more(none(), ["abc"].into_iter()), Credential::Bearer(_)));
+        assert!(matches!(with_more(none(), ["abc", "abc"].into_iter()), Credential::Malformed));
+        assert!(matches!(with_more(none(), [""].into_iter()), Credential::Malformed));
         let header = Credential::Bearer(BearerToken::new("abc"));
-        assert!(matches!(with_query(header, ["abc"].into_iter()), Credential::Malformed));
+        assert!(matches!(with_more(header, ["abc"].into_iter()), Credential::Malformed));
     }
 }

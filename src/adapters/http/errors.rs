@@ -7,7 +7,7 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    app::error::{AppError, ConflictError, Noun},
+    app::error::{AppError, ConflictError, FieldError, Noun},
     ports::{
         engine::{EngineError, ResourceError},
         repository::RepositoryError,
@@ -59,6 +59,7 @@ impl From<RepositoryError> for Problem {
 pub(super) const fn not_found(noun: Noun) -> &'static Code {
     match noun {
         Noun::Workspace => codes::WORKSPACE_NOT_FOUND,
+        Noun::Membership => codes::MEMBERSHIP_NOT_FOUND,
         Noun::Workflow => codes::WORKFLOW_NOT_FOUND,
         Noun::Deployment => codes::DEPLOYMENT_NOT_FOUND,
         Noun::Execution => codes::EXECUTION_NOT_FOUND,
@@ -75,6 +76,7 @@ impl From<ConflictError> for Problem {
     fn from(error: ConflictError) -> Self {
         let code = match &error {
             ConflictError::WorkspaceIdTaken => codes::WORKSPACE_ID_TAKEN,
+            ConflictError::LastOwner => codes::MEMBERSHIP_LAST_OWNER,
             ConflictError::WorkflowNameTaken => codes::WORKFLOW_NAME_TAKEN,
             ConflictError::ProcessTaken => codes::WORKFLOW_PROCESS_TAKEN,
             ConflictError::WorkflowBusy => codes::WORKFLOW_BUSY,
@@ -153,7 +155,8 @@ impl From<AppError> for Problem {
             AppError::Conflict(error) => error.into(),
             AppError::Invalid(fields) => {
                 let first = fields.first().map(|field| format!("{}: {}", field.pointer, field.message));
-                let entries = fields.iter().map(|f| json!({ "pointer": f.pointer, "message": f.message })).collect();
+                let place = |f: &FieldError| if f.pointer.starts_with('/') { "pointer" } else { "parameter" };
+                let entries = fields.iter().map(|f| json!({ (place(f)): f.pointer, "message": f.message })).collect();
                 Self::out_of_range(first.unwrap_or_else(|| codes::REQUEST_INVALID.meaning.to_owned()))
                     .with_errors(entries)
             }

@@ -1,71 +1,30 @@
 //! An open stream of server-sent events: ends when its token does, when its right is lost, and when the gate stops.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, time::Duration};
 
 use futures_util::{StreamExt, stream};
-use poem::{Body, FromRequest, Request, RequestBody, Result};
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use poem::Body;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
-use super::{call::Call, codes, events::frame, problem::Problem};
-use crate::{
-    app::{App, authenticate::Credential, events::Tail},
-    domain::{identity::Identity, ids::WorkflowId},
-    ports::token_validator::AuthError,
+use super::{
+    events::frame,
+    judged::{Judged, every},
 };
+use crate::app::events::Tail;
 
 /// How often a comment line says that the stream lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How often the credential is judged anew: a revocation, on whichever replica, ends the stream within a second.
-const JUDGED_EVERY: Duration = Duration::from_millis(500);
-
-/// The credential that a stream was opened with.
-#[derive(Debug)]
-pub(super) struct Follower(Credential);
-
-impl<'a> FromRequest<'a> for Follower {
-    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let credential = Call::of(request)?.credential.clone();
-        Ok(Self(credential.ok_or_else(|| Problem::plain(codes::INTERNAL))?))
-    }
-}
-
 struct Open {
-    app: Arc<App>,
     tail: Tail,
-    who: Arc<Identity>,
-    follower: Follower,
-    workflow: WorkflowId,
+    judged: Judged,
     stopping: CancellationToken,
     heartbeat: Interval,
-    judgement: Interval,
-}
-
-fn every(period: Duration) -> Interval {
-    let mut interval = tokio::time::interval_at(Instant::now() + period, period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
 }
 
 /// The body of a stream.
-pub(super) fn body(
-    app: Arc<App>,
-    tail: Tail,
-    who: Arc<Identity>,
-    follower: Follower,
-    workflow: WorkflowId,
-    stopping: CancellationToken,
-) -> Body {
-    let open = Open {
-        app,
-        tail,
-        who,
-        follower,
-        workflow,
-        stopping,
-        heartbeat: every(HEARTBEAT),
-        judgement: every(JUDGED_EVERY),
-    };
+pub(super) fn body(tail: Tail, judged: Judged, stopping: CancellationToken) -> Body {
+    let open = Open { tail, judged, stopping, heartbeat: every(HEARTBEAT) };
     // A first comment carries the headers through proxies that wait for a body.
     let begin = stream::once(async { Ok::<_, Infallible>(":\n\n".to_owned()) });
     let rest = stream::unfold(open, |mut open| async move {
@@ -82,8 +41,9 @@ impl Open {
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return None,
-                _ = self.judgement.tick() => {
-                    if !self.still_allowed().await {
+                () = self.judged.due() => {
+                    if let Err(problem) = self.judged.judge().await {
+                        tracing::debug!(code = problem.code().name, "an event stream ends");
                         return None;
                     }
                 }
@@ -97,23 +57,6 @@ impl Open {
                 },
                 _ = self.heartbeat.tick() => return Some(":\n\n".to_owned()),
             }
-        }
-    }
-
-    async fn still_allowed(&mut self) -> bool {
-        if self.who.expires_at.is_some_and(|end| end <= self.app.core.commands.now()) {
-            return false;
-        }
-        match self.app.authenticator.judge_again(&self.follower.0).await {
-            Ok(caller) if *caller.identity == *self.who => true,
-            Ok(caller) => {
-                let same = caller.identity.key() == self.who.key();
-                self.who = caller.identity;
-                same && self.app.events.may_follow(&self.who, self.workflow).await.is_ok()
-            }
-            // Nobody could tell: that ends nothing.
-            Err(AuthError::Unavailable) => true,
-            Err(_) => false,
         }
     }
 }

@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     answers::Ok200,
     conditions::{Accept, Who},
-    event_stream::{self, Follower},
+    event_stream,
     fields::{FromText, TextError},
     json::{IntoJson, List, response, to_text},
+    judged::{Follower, Judged},
     paging::Limit,
     params::{Header, Path, Query},
     problem::Problem,
@@ -82,7 +83,7 @@ impl From<Event> for EventBody {
 
 /// A number of a channel. One beyond what a number can be is beyond every head.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sequence(u64);
+pub(super) struct Sequence(pub(super) u64);
 
 impl FromText for Sequence {
     fn text_schema() -> MetaSchema {
@@ -171,8 +172,8 @@ impl EventsApi {
         if accept.prefers("text/event-stream") {
             let from = last_event_id.0.or(after.0).map_or(Position::Now, |Sequence(number)| Position::After(number));
             let tail = self.app.events.follow(&who.0, id.0, execution_id.0, from).await?;
-            let stream = event_stream::body(Arc::clone(&self.app), tail, who.0, follower, id.0, self.stopping.clone());
-            return Ok(Told::Stream(stream));
+            let judged = Judged::new(Arc::clone(&self.app), who.0, follower, id.0);
+            return Ok(Told::Stream(event_stream::body(tail, judged, self.stopping.clone())));
         }
         let limit = limit.0.map_or(DEFAULT_LIMIT, Limit::as_u32);
         let after = after.0.map_or(0, |Sequence(number)| number);

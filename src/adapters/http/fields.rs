@@ -16,6 +16,7 @@ use crate::domain::{
     scope::Scope,
     service_token::ServiceTokenId,
     text::{Key, Name, Remark},
+    user::Role,
     workspace::WorkspaceId,
 };
 
@@ -201,6 +202,9 @@ texts! {
     };
     ExecutionStatus: names(Self::ALL.into_iter().map(Self::as_str)), |text| {
         Self::parse(text).ok_or_else(|| TextError::Range("must be running, completed, failed or cancelled".to_owned()))
+    };
+    Role: names(Self::ALL.into_iter().map(Self::as_str)), |text| {
+        Self::parse(text).ok_or_else(|| TextError::Range("must be owner, admin, member or viewer".to_owned()))
     };
     jiff::Timestamp: MetaSchema::new_with_format("string", "date-time"), |text| {
         text.parse().map_err(|_| TextError::Form("must be a time as in RFC 3339".to_owned()))

@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use futures_util::FutureExt;
@@ -27,6 +27,7 @@ use super::{
     operations::{Access, OPERATIONS, Operation, Verb},
     percent,
     problem::{self, Problem},
+    socket::{self, Handshake},
 };
 use crate::{
     app::{
@@ -190,7 +191,19 @@ impl Gate {
             return Err(Problem::plain(codes::INTERNAL));
         };
         entry.operation = Some(operation.id);
-        self.run(request, entry, operation, route, &parameters).await
+        let handshake = if operation.socket { Handshake::take(request, self.settings.body_limit) } else { None };
+        let handshake = Arc::new(Mutex::new(handshake));
+        let answered = self.run(request, entry, operation, route, &parameters, &handshake).await;
+        let left = handshake.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (answered, left) {
+            // A browser tells its page nothing of a refused handshake, but the code of a close.
+            (Err(problem), Some(handshake)) => {
+                tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
+                self.audit_refusal(&problem, entry);
+                Ok(handshake.refuse(&self.tasks, &problem))
+            }
+            (answered, _) => answered,
+        }
     }
 
     /// Who asks for what is not there: a stranger learns nothing of what is.
@@ -206,6 +219,7 @@ impl Gate {
         operation: &'static Operation,
         route: &Route,
         parameters: &Parameters<'_>,
+        handshake: &Arc<Mutex<Option<Handshake>>>,
     ) -> Result<Response, Problem> {
         let pairs = pairs(request.uri());
         let credential = match operation.access {
@@ -221,6 +235,7 @@ impl Gate {
             query: known_pairs(pairs, operation, &route.query)?,
             identity: caller.as_ref().map(|caller| Arc::clone(&caller.identity)),
             credential: credential.filter(|_| operation.query_token),
+            handshake: Arc::clone(handshake),
             deadline: Deadline::within(self.settings.request_timeout),
             body_limit: self.settings.body_limit,
             tasks: self.tasks.clone(),
@@ -242,15 +257,20 @@ impl Gate {
         }
     }
 
-    /// What the caller shows: in the headers, and for streams in the query.
+    /// What the caller shows: in the headers; for streams also in the query, for a WebSocket in a subprotocol, too.
     fn credential(&self, request: &Request, operation: &Operation, pairs: Option<&[(String, String)]>) -> Credential {
         let credential = credentials::of_headers(request.headers());
-        let stream = || Accept::of(request.headers()).prefers("text/event-stream");
+        let credential = if operation.socket {
+            credentials::with_more(credential, socket::offered_tokens(request.headers()))
+        } else {
+            credential
+        };
+        let stream = || operation.socket || Accept::of(request.headers()).prefers("text/event-stream");
         if !operation.query_token || !self.settings.query_tokens || !stream() {
             return credential;
         }
         let tokens = pairs.unwrap_or_default().iter().filter(|(name, _)| is_token_name(name));
-        credentials::with_query(credential, tokens.map(|(_, token)| token.as_str()))
+        credentials::with_more(credential, tokens.map(|(_, token)| token.as_str()))
     }
 
     /// The caller. Bad credentials and uses of the bootstrap token come into the audit.
@@ -288,7 +308,8 @@ impl Gate {
         operation: &Operation,
     ) -> Result<Caller, Problem> {
         let caller = self.authenticated(credential, entry).await?;
-        if !(matches!(operation.access, Access::UserOr(_)) && caller.identity.kind == IdentityKind::User) {
+        let spared = matches!(operation.access, Access::UserOr(_) | Access::RoleOr(_));
+        if !(spared && caller.identity.kind == IdentityKind::User) {
             for scope in operation.scopes() {
                 if !caller.identity.is_allowed(*scope) {
                     return Err(missing_scope(&caller.identity, *scope).into());

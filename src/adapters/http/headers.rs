@@ -21,7 +21,7 @@ pub(super) fn protect(headers: &mut HeaderMap) {
 }
 
 /// Whose pages may call the API from a browser.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cors {
     any: bool,
     origins: Vec<HeaderValue>,
@@ -44,6 +44,11 @@ impl Cors {
         }
     }
 
+    /// Whether a page of this origin may call the API.
+    pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
+        self.allowed(origin).is_some()
+    }
+
     /// The answer to a preflight request, if it is one. It needs no credential: browsers send none with it.
     pub(super) fn preflight(&self, request: &Request) -> Option<Response> {
         if request.method() != Method::OPTIONS {
@@ -55,7 +60,7 @@ impl Cors {
         if self.allowed(origin).is_some() {
             let headers = response.headers_mut();
             for (name, value) in [
-                (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PATCH, DELETE"),
+                (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, PATCH, DELETE"),
                 (
                     header::ACCESS_CONTROL_ALLOW_HEADERS,
                     "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Prefer, X-Request-Id, \

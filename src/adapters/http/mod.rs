@@ -27,7 +27,9 @@ mod identity;
 mod ijson;
 mod jobs;
 mod json;
+mod judged;
 mod matcher;
+mod members;
 mod messages;
 mod operations;
 mod operations_api;
@@ -40,6 +42,7 @@ mod processes;
 mod refusals;
 mod server;
 mod service_tokens;
+mod socket;
 mod tags;
 mod text;
 mod user_tasks;
@@ -68,11 +71,13 @@ use self::{
     identity::IdentityApi,
     jobs::JobsApi,
     matcher::Matcher,
+    members::MembersApi,
     messages::MessagesApi,
     operations::{OPERATIONS, Operation},
     operations_api::OperationsApi,
     processes::ProcessesApi,
     service_tokens::ServiceTokensApi,
+    socket::SocketApi,
     user_tasks::UserTasksApi,
     workflows::WorkflowsApi,
     workspaces::WorkspacesApi,
@@ -91,8 +96,10 @@ pub struct Settings {
     pub cors_allow_origins: Vec<String>,
     /// The host of the public URL: with authentication switched off, a `Host` that is answered.
     pub public_host: Option<String>,
-    /// Whether event streams take a token in the query.
+    /// Whether a stream of events, by SSE or WebSocket, takes a token in the query.
     pub query_tokens: bool,
+    /// How often a WebSocket is pinged. Whoever is silent, or takes nothing, for three times as long is gone.
+    pub heartbeat: Duration,
 }
 
 impl Default for Settings {
@@ -103,6 +110,7 @@ impl Default for Settings {
             cors_allow_origins: Vec::new(),
             public_host: None,
             query_tokens: true,
+            heartbeat: Duration::from_secs(15),
         }
     }
 }
@@ -114,9 +122,11 @@ type Apis = (
     ServiceTokensApi,
     AuditApi,
     WorkspacesApi,
+    MembersApi,
     WorkflowsApi,
     ExecutionsApi,
     EventsApi,
+    SocketApi,
     DeploymentsApi,
     ProcessesApi,
     UserTasksApi,
@@ -132,15 +142,24 @@ pub fn routes(
     stopping: &CancellationToken,
 ) -> impl Endpoint<Output = Response> + use<> {
     let app_of = || Arc::clone(&app);
+    let cors = Cors::of(&settings.cors_allow_origins);
     let apis: Apis = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi,
         ServiceTokensApi { app: app_of() },
         AuditApi { app: app_of() },
         WorkspacesApi { app: app_of() },
+        MembersApi { app: app_of() },
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
         EventsApi { app: app_of(), stopping: stopping.clone() },
+        SocketApi {
+            app: app_of(),
+            cors: cors.clone(),
+            request_timeout: settings.request_timeout,
+            heartbeat: settings.heartbeat,
+            stopping: stopping.clone(),
+        },
         DeploymentsApi { app: app_of() },
         ProcessesApi { app: app_of() },
         UserTasksApi { app: app_of() },
@@ -156,14 +175,7 @@ pub fn routes(
         .zip(queries)
         .map(|(operation, query)| Route { endpoint: take(&mut endpoints, operation), query })
         .collect();
-    Gate {
-        cors: Cors::of(&settings.cors_allow_origins),
-        matcher: Matcher::of(OPERATIONS),
-        routes,
-        tasks: app.core.commands.tasks().clone(),
-        app,
-        settings,
-    }
+    Gate { cors, matcher: Matcher::of(OPERATIONS), routes, tasks: app.core.commands.tasks().clone(), app, settings }
 }
 
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;

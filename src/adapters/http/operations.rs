@@ -8,6 +8,7 @@ use crate::domain::scope::Scope;
 pub(super) enum Verb {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -18,6 +19,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
         }
@@ -40,6 +42,8 @@ pub(super) enum Access {
     Scopes(&'static [Scope]),
     /// Users; others need these scopes.
     UserOr(&'static [Scope]),
+    /// Who sees to the members of the workspace by their role there; others need these scopes in it.
+    RoleOr(&'static [Scope]),
 }
 
 /// One operation.
@@ -53,14 +57,20 @@ pub(super) struct Operation {
     pub(super) access: Access,
     /// Whether a token may come in the query (authentication.md section 7).
     pub(super) query_token: bool,
+    /// Whether it is a WebSocket's: a refused upgrade is accepted and closed.
+    pub(super) socket: bool,
 }
 
 const fn op(verb: Verb, path: &'static str, id: &'static str, access: Access) -> Operation {
-    Operation { verb, path, id, access, query_token: false }
+    Operation { verb, path, id, access, query_token: false, socket: false }
 }
 
 const fn stream(path: &'static str, id: &'static str, access: Access) -> Operation {
-    Operation { verb: Verb::Get, path, id, access, query_token: true }
+    Operation { verb: Verb::Get, path, id, access, query_token: true, socket: false }
+}
+
+const fn socket(path: &'static str, id: &'static str, access: Access) -> Operation {
+    Operation { verb: Verb::Get, path, id, access, query_token: true, socket: true }
 }
 
 const READ: Access = Access::Scopes(&[Scope::WorkflowsRead]);
@@ -72,8 +82,10 @@ const TOKENS_WRITE: Access = Access::Scopes(&[Scope::AdminTokensWrite]);
 const AUDIT_READ: Access = Access::Scopes(&[Scope::AdminAuditRead]);
 const MAKE_WORKSPACES: Access = Access::UserOr(&[Scope::AdminWorkspacesWrite]);
 
+const MEMBERS: Access = Access::RoleOr(&[Scope::AdminWorkspacesWrite]);
+
 use Access::{Identity, Open};
-use Verb::{Delete, Get, Patch, Post};
+use Verb::{Delete, Get, Patch, Post, Put};
 
 /// All of them.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -93,6 +105,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/api/workspaces", "list_workspaces", Identity),
     op(Post, "/api/workspaces", "create_workspace", MAKE_WORKSPACES),
     op(Get, "/api/workspaces/{id}", "get_workspace", Identity),
+    op(Get, "/api/workspaces/{id}/members", "list_members", MEMBERS),
+    op(Put, "/api/workspaces/{id}/members/{user_id}", "put_member", MEMBERS),
+    op(Delete, "/api/workspaces/{id}/members/{user_id}", "remove_member", MEMBERS),
     op(Get, "/api/workflows", "list_workflows", READ),
     op(Post, "/api/workflows", "create_workflow", WRITE),
     op(Get, "/api/workflows/{id}", "get_workflow", READ),
@@ -103,6 +118,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/api/executions/{id}", "get_execution", READ),
     op(Post, "/api/executions/{id}/cancel", "cancel_execution", EXECUTE),
     stream("/api/workflows/{id}/events", "read_events", READ),
+    socket("/ws/workflow/{id}", "open_workflow_socket", READ),
     op(Post, "/api/deployments", "create_deployment", WRITE),
     op(Get, "/api/deployments", "list_deployments", READ),
     op(Get, "/api/deployments/{id}", "get_deployment", READ),
@@ -131,7 +147,7 @@ impl Operation {
     pub(super) fn scopes(&self) -> &'static [Scope] {
         match self.access {
             Access::Open | Access::Identity => &[],
-            Access::Scopes(scopes) | Access::UserOr(scopes) => scopes,
+            Access::Scopes(scopes) | Access::UserOr(scopes) | Access::RoleOr(scopes) => scopes,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::domain::{
     ids::{DeploymentId, ExecutionId, WorkflowId},
     service_token::ServiceTokenId,
     text::Key,
+    user::UserId,
 };
 
 /// What is wrong with a parameter, as a problem.
@@ -151,6 +152,18 @@ impl FromPath for ServiceTokenId {
 
     fn path_schema() -> MetaSchema {
         Self::text_schema()
+    }
+
+    fn read_path(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
+impl FromPath for UserId {
+    const NOT_FOUND: &'static Code = codes::MEMBERSHIP_NOT_FOUND;
+
+    fn path_schema() -> MetaSchema {
+        MetaSchema { pattern: Some("^[a-z0-9][a-z0-9_-]{0,62}:".to_owned()), ..MetaSchema::new("string") }
     }
 
     fn read_path(text: &str) -> Option<Self> {

@@ -122,6 +122,28 @@ impl Problem {
         self.0.status
     }
 
+    /// The code with which it closes a WebSocket: 4000 and the status where the client can do something about it (4400 for
+    /// whatever is wrong with a request), else as RFC 6455 and its registry have it.
+    pub(super) fn close_code(&self) -> u16 {
+        match self.0.status {
+            status @ (StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::TOO_MANY_REQUESTS) => 4000 + status.as_u16(),
+            StatusCode::SERVICE_UNAVAILABLE => 1013,
+            status if status.is_client_error() => 4400,
+            _ => 1011,
+        }
+    }
+
+    /// The reason with which it closes a WebSocket: its code, and when to come back.
+    pub(super) fn close_reason(&self) -> String {
+        match self.0.retry_after {
+            Some(seconds) => format!("{}; retry after {seconds} s", self.0.code.name),
+            None => self.0.code.name.to_owned(),
+        }
+    }
+
     /// The body, as shapes.md has it. `None` where the place that answers does not know the request.
     pub(super) fn body(&self, instance: Option<&str>, request_id: Option<&str>) -> Value {
         let inner = &self.0;
@@ -157,6 +179,11 @@ impl Problem {
         }
         if let Some(seconds) = inner.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if inner.status == StatusCode::UPGRADE_REQUIRED {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         if let Some(allow) = inner.allow.as_deref().and_then(|allow| HeaderValue::from_str(allow).ok()) {
             headers.insert(header::ALLOW, allow);

@@ -90,7 +90,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
                 .keep_alive_interval(HEAD_TIMEOUT)
                 .max_concurrent_streams(MOST_STREAMS)
                 .max_header_list_size(MOST_HEADER_BYTES);
-            let connection = builder.serve_connection(TokioIo::new(Answering::new(socket)), service);
+            let connection = builder.serve_connection_with_upgrades(TokioIo::new(Answering::new(socket)), service);
             let mut connection = std::pin::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,

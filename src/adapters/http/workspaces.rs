@@ -22,6 +22,7 @@ use crate::{
     domain::{
         identity::Identity,
         text::Name,
+        user::Role,
         workspace::{Workspace, WorkspaceAccess, WorkspaceId},
     },
     ports::token_validator::AuthError,
@@ -51,17 +52,22 @@ response! {
         required name ("name"): String,
         /// When it was made.
         required created_at ("created_at"): Timestamp,
+        /// The caller's role there: `owner`, `admin`, `member` or `viewer`; absent where their rights come from elsewhere.
+        optional role ("role"): &'static str,
     }
 }
 
-impl From<Workspace> for WorkspaceBody {
-    fn from(workspace: Workspace) -> Self {
-        Self { id: workspace.id.to_string(), name: workspace.name.into_string(), created_at: workspace.created_at }
+fn shown(workspace: Workspace, role: Option<Role>) -> WorkspaceBody {
+    WorkspaceBody {
+        id: workspace.id.to_string(),
+        name: workspace.name.into_string(),
+        created_at: workspace.created_at,
+        role: role.map(Role::as_str),
     }
 }
 
 /// A text that is no workspace id is treated as the id of one that does not exist.
-fn named(who: &Identity, text: &str) -> Result<WorkspaceId, Problem> {
+pub(super) fn named(who: &Identity, text: &str) -> Result<WorkspaceId, Problem> {
     WorkspaceId::parse(text).map_err(|_| match who.rights.reach() {
         _ if !who.authenticated() => AuthError::MissingToken.into(),
         WorkspaceAccess::All => Problem::plain(codes::WORKSPACE_NOT_FOUND),
@@ -84,10 +90,16 @@ impl WorkspacesApi {
         cursor: Query<Cursor>,
     ) -> Result<Ok200<List<WorkspaceBody>>, Problem> {
         let found = self.app.workspaces.list(&who.0, &page(limit, cursor)).await?;
-        Ok(Ok200::new(list(found, WorkspaceBody::from)))
+        Ok(Ok200::new(list(found, |workspace| {
+            let role = who.0.rights.role_in(&workspace.id);
+            shown(workspace, role)
+        })))
     }
 
     /// Make a workspace
+    ///
+    /// A person may always make one, and owns it; others need the scope. Ids of the form `u-` and 20 characters of base32
+    /// belong to people's own workspaces.
     #[oai(path = "/api/workspaces", method = "post", operation_id = "create_workspace")]
     async fn create(
         &self,
@@ -100,8 +112,8 @@ impl WorkspacesApi {
         let idempotency = repeatable.with(&body.raw);
         let NewWorkspace { id, name } = body.value;
         let answer = self.app.workspaces.create(&who.0, id, name, idempotency).await?;
-        let path = format!("/api/workspaces/{}", answer.value.id);
-        Ok(Created::answer(answer, WorkspaceBody::from).located(&path))
+        let path = format!("/api/workspaces/{}", answer.value.workspace.id);
+        Ok(Created::answer(answer, |made| shown(made.workspace, made.role)).located(&path))
     }
 
     /// Show a workspace
@@ -113,6 +125,7 @@ impl WorkspacesApi {
         id: Path<Raw>,
     ) -> Result<Ok200<WorkspaceBody>, Problem> {
         let id = named(&who.0, &id.0.0)?;
-        Ok(Ok200::new(self.app.workspaces.get(&who.0, &id).await?.into()))
+        let workspace = self.app.workspaces.get(&who.0, &id).await?;
+        Ok(Ok200::new(shown(workspace, who.0.rights.role_in(&id))))
     }
 }

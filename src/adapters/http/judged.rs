@@ -1,0 +1,120 @@
+//! Who follows a channel for as long as a stream is open: judged anew every 500 ms, and at once when something was revoked
+//! or changed (authentication.md section 7).
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{FromRequest, Request, RequestBody, Result};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use super::{call::Call, codes, problem::Problem};
+use crate::{
+    app::{
+        App,
+        authenticate::{Caller, Credential},
+        error::AppError,
+        signals::{Listener, POLL},
+    },
+    domain::{bearer::BearerToken, identity::Identity, ids::WorkflowId},
+    ports::token_validator::AuthError,
+};
+
+/// The credential that a stream was opened with.
+#[derive(Debug)]
+pub(super) struct Follower(Credential);
+
+impl<'a> FromRequest<'a> for Follower {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        let credential = Call::of(request)?.credential.clone();
+        Ok(Self(credential.ok_or_else(|| Problem::plain(codes::INTERNAL))?))
+    }
+}
+
+/// An interval whose first tick is one period away.
+pub(super) fn every(period: Duration) -> Interval {
+    let mut interval = tokio::time::interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Somebody who follows a channel.
+pub(super) struct Judged {
+    app: Arc<App>,
+    who: Arc<Identity>,
+    credential: Credential,
+    workflow: WorkflowId,
+    tick: Interval,
+    changed: Listener,
+}
+
+impl Judged {
+    /// Who was let in by this credential just now.
+    pub(super) fn new(app: Arc<App>, who: Arc<Identity>, follower: Follower, workflow: WorkflowId) -> Self {
+        let changed = app.core.commands.signals().standing.changed.listen();
+        Self { app, who, credential: follower.0, workflow, tick: every(POLL), changed }
+    }
+
+    /// Who they are, as they were last judged.
+    pub(super) const fn who(&self) -> &Arc<Identity> {
+        &self.who
+    }
+
+    /// Waits until it is time to judge them anew.
+    pub(super) async fn due(&mut self) {
+        tokio::select! {
+            _ = self.tick.tick() => {}
+            () = self.changed.rung() => {}
+        }
+    }
+
+    /// Judges them anew. What nobody can tell now ends nothing.
+    ///
+    /// # Errors
+    /// Why they may not go on.
+    pub(super) async fn judge(&mut self) -> Result<(), Problem> {
+        if self.who.expires_at.is_some_and(|end| end <= self.app.core.commands.now()) {
+            return Err(AuthError::TokenExpired.into());
+        }
+        match self.app.authenticator.judge_again(&self.credential).await {
+            Ok(caller) if *caller.identity == *self.who => Ok(()),
+            Ok(caller) => self.became(caller.identity).await,
+            Err(error) if is_no_answer(&error) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes a fresh token in the place of the old one: of the same issuer, subject and kind. `None`: that could not be
+    /// told now, and the old one goes on.
+    ///
+    /// # Errors
+    /// Why they may not go on.
+    pub(super) async fn renew(&mut self, token: BearerToken) -> Result<Option<Caller>, Problem> {
+        let credential = Credential::Bearer(token);
+        let caller = match self.app.authenticator.authenticate(&credential).await {
+            Ok(caller) => caller,
+            Err(error) if is_no_answer(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        self.became(Arc::clone(&caller.identity)).await?;
+        self.credential = credential;
+        Ok(Some(caller))
+    }
+
+    /// Their rights are others now. Who does not see the channel any more has lost a right; that there is such a channel
+    /// is no news to them.
+    async fn became(&mut self, who: Arc<Identity>) -> Result<(), Problem> {
+        if who.key() != self.who.key() {
+            return Err(Problem::new(codes::AUTH_INVALID_TOKEN, "The token is somebody else's"));
+        }
+        self.who = who;
+        match self.app.events.may_follow(&self.who, self.workflow).await {
+            Ok(()) | Err(AppError::Repository(_)) => Ok(()),
+            Err(AppError::NotFound(_)) => Err(AuthError::WorkspaceForbidden.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether nobody could tell.
+const fn is_no_answer(error: &AuthError) -> bool {
+    matches!(error, AuthError::Unavailable | AuthError::KeyUnavailable)
+}

@@ -1,0 +1,198 @@
+//! Members: who belongs to a workspace, and as what. Nobody grants, changes or removes a role above their own
+//! (authentication.md section 3).
+
+use std::sync::Arc;
+
+use super::{
+    access, audit,
+    commands::{Commands, Unit},
+    error::{AppError, ConflictError, Noun},
+    people::People,
+};
+use crate::{
+    domain::{
+        identity::Identity,
+        page::{Page, PageRequest},
+        revocation::Notice,
+        scope::Scope,
+        user::{Membership, Role, UserId},
+        workspace::WorkspaceId,
+    },
+    ports::{repository::Member, token_validator::AuthError},
+};
+
+/// Shows, makes, changes and removes members.
+#[derive(Debug, Clone)]
+pub struct Members {
+    commands: Commands,
+    people: Arc<People>,
+}
+
+impl Members {
+    /// On these foundations.
+    pub const fn new(commands: Commands, people: Arc<People>) -> Self {
+        Self { commands, people }
+    }
+
+    /// The members of a workspace, newest first.
+    ///
+    /// # Errors
+    /// [`AuthError::WorkspaceForbidden`], whether or not it exists; [`AuthError::MissingScope`] unless the caller sees to
+    /// members.
+    pub async fn list(
+        &self,
+        who: &Identity,
+        workspace: &WorkspaceId,
+        page: &PageRequest,
+    ) -> Result<Page<Member>, AppError> {
+        reached(who, workspace)?;
+        if authority(who, who.rights.role_in(workspace), workspace, Scope::WorkflowsRead) < Some(Role::Admin) {
+            return Err(refused(who));
+        }
+        let mut view = self.commands.view().await?;
+        if view.workspaces().find(workspace).await?.is_none() {
+            return Err(access::no_such_workspace(who));
+        }
+        Ok(view.memberships().list(workspace, page).await?)
+    }
+
+    /// Makes somebody a member, or gives a member another role. They need not have been seen yet.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list), and where a role above the caller's own is at stake; [`ConflictError::LastOwner`];
+    /// [`AppError::Invalid`] for a new member of an issuer that is not configured, unless none is.
+    pub async fn put(
+        &self,
+        who: &Identity,
+        workspace: WorkspaceId,
+        user: UserId,
+        role: Role,
+    ) -> Result<Member, AppError> {
+        reached(who, &workspace)?;
+        let (who, people) = (who.clone(), Arc::clone(&self.people));
+        self.commands
+            .run(move |unit| {
+                let (who, workspace, user, people) =
+                    (who.clone(), workspace.clone(), user.clone(), Arc::clone(&people));
+                Box::pin(async move { put(unit, &people, &who, workspace, user, role).await })
+            })
+            .await
+    }
+
+    /// Takes somebody's membership away. Every member may leave.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); [`AppError::NotFound`] where they are no member.
+    pub async fn remove(&self, who: &Identity, workspace: WorkspaceId, user: UserId) -> Result<(), AppError> {
+        reached(who, &workspace)?;
+        let who = who.clone();
+        self.commands
+            .run(move |unit| {
+                let (who, workspace, user) = (who.clone(), workspace.clone(), user.clone());
+                Box::pin(async move { remove(unit, &who, &workspace, user).await })
+            })
+            .await
+    }
+}
+
+async fn put(
+    unit: &mut Unit,
+    people: &People,
+    who: &Identity,
+    workspace: WorkspaceId,
+    user: UserId,
+    role: Role,
+) -> Result<Member, AppError> {
+    let authority = hold(unit, who, &workspace).await?;
+    if authority < Some(Role::Admin) || authority < Some(role) {
+        return Err(refused(who));
+    }
+    let present = unit.uow().memberships().find(&user, &workspace).await?.map(|member| member.membership.role);
+    if authority < present {
+        return Err(refused(who));
+    }
+    if present.is_none() {
+        known_issuer(people, &user)?;
+    }
+    if present == Some(Role::Owner) && role != Role::Owner {
+        not_the_last_owner(unit, &workspace).await?;
+    }
+    if present != Some(role) {
+        let membership = Membership { user: user.clone(), workspace: workspace.clone(), role, since: unit.now };
+        unit.uow().memberships().put(&membership).await?;
+        audit::record(unit, who, audit::action::MEMBERSHIP_PUT, &user.to_string(), Some(&workspace)).await?;
+        unit.tell(Notice::Memberships(user.clone())).await?;
+    }
+    let member = unit.uow().memberships().find(&user, &workspace).await?;
+    member.ok_or(AppError::NotFound(Noun::Membership))
+}
+
+async fn remove(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId, user: UserId) -> Result<(), AppError> {
+    let authority = hold(unit, who, workspace).await?;
+    let leaving = who.user().as_ref() == Some(&user) && who.is_allowed(Scope::WorkflowsWrite);
+    if authority < Some(Role::Admin) && !leaving {
+        return Err(refused(who));
+    }
+    let present = unit.uow().memberships().find(&user, workspace).await?;
+    let present = present.ok_or(AppError::NotFound(Noun::Membership))?.membership.role;
+    if authority < Some(present) && !leaving {
+        return Err(refused(who));
+    }
+    if present == Role::Owner {
+        not_the_last_owner(unit, workspace).await?;
+    }
+    unit.uow().memberships().remove(&user, workspace).await?;
+    audit::record(unit, who, audit::action::MEMBERSHIP_REMOVE, &user.to_string(), Some(workspace)).await?;
+    unit.tell(Notice::Memberships(user)).await?;
+    Ok(())
+}
+
+/// The workspace named must be the caller's, whether or not it exists.
+fn reached(who: &Identity, workspace: &WorkspaceId) -> Result<(), AppError> {
+    if who.reaches(workspace) { Ok(()) } else { Err(access::refused(who, AuthError::WorkspaceForbidden)) }
+}
+
+/// Holds the workspace, so that changes of its members wait for each other, and says up to which role the caller may change
+/// them: by the role that they have now, whatever is still believed of them.
+async fn hold(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId) -> Result<Option<Role>, AppError> {
+    unit.uow().workspaces().lock(workspace).await?.ok_or_else(|| access::no_such_workspace(who))?;
+    let mut role = None;
+    if who.rights.role_in(workspace).is_some()
+        && let Some(user) = who.user()
+    {
+        role = unit.uow().memberships().find(&user, workspace).await?.map(|member| member.membership.role);
+    }
+    Ok(authority(who, role, workspace, Scope::WorkflowsWrite))
+}
+
+/// Up to which role a caller of this role may change members; from [`Role::Admin`] on they may at all.
+///
+/// A role counts for a person who comes with a token of their own that lets `least` through: a token that was bounded to
+/// reading changes no members, and neither a widget's session nor a service token does so in its person's name. Who has
+/// `admin:workspaces:write` in the workspace may do as its owners do.
+fn authority(who: &Identity, role: Option<Role>, workspace: &WorkspaceId, least: Scope) -> Option<Role> {
+    if who.may(Scope::AdminWorkspacesWrite, workspace) {
+        return Some(Role::Owner);
+    }
+    role.filter(|_| who.user().is_some() && who.is_allowed(least))
+}
+
+/// With this scope they could.
+fn refused(who: &Identity) -> AppError {
+    access::missing_scope(who, Scope::AdminWorkspacesWrite)
+}
+
+async fn not_the_last_owner(unit: &mut Unit, workspace: &WorkspaceId) -> Result<(), AppError> {
+    if unit.uow().memberships().owners(workspace).await? > 1 { Ok(()) } else { Err(ConflictError::LastOwner.into()) }
+}
+
+/// A new member whose issuer nobody has configured would never come: most likely its name is misspelt. While no issuer is
+/// configured at all, members may be entered ahead of theirs.
+fn known_issuer(people: &People, user: &UserId) -> Result<(), AppError> {
+    let known: Vec<_> = people.issuers().collect();
+    if known.is_empty() || known.contains(&user.issuer().as_str()) {
+        return Ok(());
+    }
+    let message = format!("no issuer is configured as {:?}; these are: {}", user.issuer().as_str(), known.join(", "));
+    Err(AppError::invalid("user_id", message))
+}

@@ -4,6 +4,7 @@ mod audit;
 mod credentials;
 mod deployments;
 mod jobs;
+mod limits;
 mod members;
 mod owned_tokens;
 mod people;

@@ -93,6 +93,37 @@ async fn a_flood_of_bad_tokens_is_a_few_entries_that_count_exactly() {
 }
 
 #[tokio::test]
+async fn a_good_token_that_holds_no_more_is_entered_with_whose_it_is() {
+    let world = World::new().await;
+    let name = unique("ended");
+    let order = json!({"identifier": name, "scopes": [], "workspace_ids": [world.id]});
+    let made = world.root.post("/api/admin/service-tokens", order).await.is(201);
+    world.root.delete(&format!("/api/admin/service-tokens/{name}")).await.is(204);
+    world.root.gate.caller(made.str("secret")).get("/api/whoami").await.problem(401, "auth.token_revoked");
+    let found = entries(&world.root, &format!("action=auth.failure&subject={name}"), 1).await;
+    assert_eq!(found[0]["identity"], json!({"kind": "service", "issuer": null, "subject": name}));
+    assert_eq!((&found[0]["code"], &found[0]["outcome"]), (&json!("auth.token_revoked"), &json!("refused")));
+}
+
+#[tokio::test]
+async fn the_members_of_a_workspace_change_under_its_eyes() {
+    let world = World::new().await;
+    let path = format!("/api/workspaces/{}/members/corp:ada", world.id);
+    for role in ["owner", "owner", "admin"] {
+        let put = world.root.ask(reqwest::Method::PUT, &path).json(&json!({"role": role}));
+        if role == "admin" {
+            put.await.problem(409, "membership.last_owner");
+        } else {
+            put.await.is(200);
+        }
+    }
+    let query = format!("workspace_id={}&action=membership.put", world.id);
+    let found = entries(&world.root, &query, 1).await;
+    assert_eq!(found.len(), 1, "what changed nothing or was refused is none: {found:?}");
+    assert_eq!((&found[0]["target"], &found[0]["identity"]["kind"]), (&json!("corp:ada"), &json!("bootstrap")));
+}
+
+#[tokio::test]
 async fn uses_of_the_bootstrap_token_are_sampled() {
     let gate = Gate::with(&[("TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN", ROOT)]);
     for _ in 0..20 {

@@ -1,4 +1,4 @@
-//! Tag `audit`: who did what.
+//! Tag `audit`: who did what; and what the gate's door enters there.
 
 use std::sync::Arc;
 
@@ -15,12 +15,17 @@ use super::{
     tags::Tag,
 };
 use crate::{
-    app::{App, audit::Wanted},
+    app::{
+        App,
+        audit::{Place, Wanted},
+        authenticate::Caller,
+    },
     domain::{
         audit::{AuditEntry, AuditIdentity, AuditOutcome},
         text::Key,
         workspace::WorkspaceId,
     },
+    ports::token_validator::Rejection,
 };
 
 /// Tag `audit`.
@@ -94,6 +99,18 @@ impl From<AuditEntry> for AuditEventBody {
             count: entry.count,
             hash: data_encoding::HEXLOWER.encode(&entry.hash),
         }
+    }
+}
+
+/// Bad credentials and uses of the bootstrap token come into the audit.
+pub(super) fn note_entrance(app: &App, outcome: &Result<Caller, Rejection>, place: Place<'_>) {
+    match outcome {
+        Ok(caller) => app.audit.collector.let_in(&caller.identity, place),
+        Err(Rejection { error, of }) if error.is_failure() => {
+            let problem = Problem::from(error.clone());
+            app.audit.collector.failed(problem.code().name, of.as_ref(), place);
+        }
+        Err(_) => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! The way of a request: its id, the operation table, who asks, what runs, and one line in the log.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -16,9 +16,10 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Settings,
+    Settings, audit,
     body::drain,
     call::{Call, Deadline},
+    client_address::ClientAddress,
     codes,
     conditions::Accept,
     credentials,
@@ -49,6 +50,7 @@ pub(super) struct Gate {
     pub(super) app: Arc<App>,
     pub(super) settings: Settings,
     pub(super) cors: Cors,
+    pub(super) addresses: ClientAddress,
     pub(super) matcher: Matcher,
     /// What runs, and which query parameters it knows: in the order of the table.
     pub(super) routes: Vec<Route>,
@@ -91,6 +93,7 @@ impl Drop for Entry {
                 path = self.uri.path(),
                 status = self.status.map(|status| status.as_u16()),
                 duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+                client.address = self.address.map(tracing::field::display),
                 identity.kind = self.identity.as_ref().map(|who| who.kind.as_str()),
                 identity.subject = self.identity.as_ref().map(|who| who.subject.as_str()),
                 request.id = %self.id,
@@ -109,7 +112,7 @@ impl Endpoint for Gate {
             method: request.method().clone(),
             uri: request.uri().clone(),
             id: self.request_id(request.headers()),
-            address: request.remote_addr().as_socket_addr().map(SocketAddr::ip),
+            address: self.addresses.of(request.remote_addr().as_socket_addr(), request.headers()),
             operation: None,
             identity: None,
             status: None,
@@ -275,22 +278,11 @@ impl Gate {
 
     /// The caller. Bad credentials and uses of the bootstrap token come into the audit.
     async fn authenticated(&self, credential: &Credential, entry: &mut Entry) -> Result<Caller, Problem> {
-        let collector = &self.app.audit.collector;
-        match self.app.authenticator.authenticate(credential).await {
-            Ok(caller) => {
-                entry.identity = Some(Arc::clone(&caller.identity));
-                collector.let_in(&caller.identity, entry.place());
-                Ok(caller)
-            }
-            Err(error) => {
-                let failure = error.is_failure();
-                let problem = Problem::from(error);
-                if failure {
-                    collector.failed(problem.code().name, None, entry.place());
-                }
-                Err(problem)
-            }
-        }
+        let outcome = self.app.authenticator.admit(credential, entry.address).await;
+        audit::note_entrance(&self.app, &outcome, entry.place());
+        let caller = outcome.map_err(|rejection| rejection.error)?;
+        entry.identity = Some(Arc::clone(&caller.identity));
+        Ok(caller)
     }
 
     /// A caller who may not do what they asked for comes into the audit.

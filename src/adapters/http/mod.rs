@@ -8,6 +8,7 @@ mod answers;
 mod audit;
 mod body;
 mod call;
+mod client_address;
 mod codes;
 mod conditions;
 mod credentials;
@@ -62,6 +63,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     audit::AuditApi,
+    client_address::ClientAddress,
     deployments::DeploymentsApi,
     engines::EnginesApi,
     events::EventsApi,
@@ -82,7 +84,7 @@ use self::{
     workflows::WorkflowsApi,
     workspaces::WorkspacesApi,
 };
-pub use self::{document::Document, server::serve};
+pub use self::{client_address::TrustedProxies, document::Document, server::serve};
 use crate::app::App;
 
 /// How the HTTP API behaves.
@@ -98,6 +100,8 @@ pub struct Settings {
     pub public_host: Option<String>,
     /// Whether a stream of events, by SSE or WebSocket, takes a token in the query.
     pub query_tokens: bool,
+    /// The proxies that say from where a request comes.
+    pub trusted_proxies: TrustedProxies,
     /// How often a WebSocket is pinged. Whoever is silent, or takes nothing, for three times as long is gone.
     pub heartbeat: Duration,
 }
@@ -110,6 +114,7 @@ impl Default for Settings {
             cors_allow_origins: Vec::new(),
             public_host: None,
             query_tokens: true,
+            trusted_proxies: TrustedProxies::default(),
             heartbeat: Duration::from_secs(15),
         }
     }
@@ -175,7 +180,15 @@ pub fn routes(
         .zip(queries)
         .map(|(operation, query)| Route { endpoint: take(&mut endpoints, operation), query })
         .collect();
-    Gate { cors, matcher: Matcher::of(OPERATIONS), routes, tasks: app.core.commands.tasks().clone(), app, settings }
+    Gate {
+        cors,
+        addresses: ClientAddress::behind(settings.trusted_proxies.clone()),
+        matcher: Matcher::of(OPERATIONS),
+        routes,
+        tasks: app.core.commands.tasks().clone(),
+        app,
+        settings,
+    }
 }
 
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;

@@ -9,12 +9,12 @@ use std::{
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
-use super::{audit, serve};
+use super::{audit, authz_why, serve};
 use crate::{
     adapters::{
         cli::{
-            self, AuditCommand, Cli, CliError, Command, ConfigCommand, ConfigOptions, DatabaseOptions, ExportAudit,
-            Variables, VerifyAudit, exit,
+            self, AuditCommand, AuthzCommand, Cli, CliError, Command, ConfigCommand, ConfigOptions, DatabaseOptions,
+            ExportAudit, Variables, VerifyAudit, exit,
         },
         http::Document,
     },
@@ -24,10 +24,12 @@ use crate::{
 /// Does what the command line says; gives the process's exit code ([`exit`]).
 pub fn run(cli: Cli) -> ExitCode {
     let json = cli.wants_json();
+    let token = cli.token().map(str::to_owned);
     let sources = Sources::of_process();
     match cli.command {
         Command::Serve(options) => run_gate(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
+        Command::Authz(AuthzCommand::Why(why)) => authz_why::run(why, token.as_deref(), json, sources),
         Command::Openapi => {
             let document = Document::generate();
             print(if json { document.json() } else { document.yaml() })
@@ -115,7 +117,7 @@ pub(super) fn runtime_of_one<T>(work: impl Future<Output = Result<T, Box<dyn Err
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
-fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
+pub(super) fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
     let argument = |key: String, text: String, option: String| Argument { key, text, option };
     let bind = options.bind.map(|text| argument("server.bind".to_owned(), text, "--bind".to_owned()));
     let set = options.set.into_iter().map(|(key, text)| argument(key.clone(), text, format!("--set {key}")));

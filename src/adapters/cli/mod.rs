@@ -1,7 +1,8 @@
 //! The `tidegate` command line: a client of the HTTP API, and the names of what the gate itself can be told to do.
 //!
 //! [`Cli`] is what a command line says; [`run`] does the commands that are calls to a gate. Those of the composition root
-//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`], and what looks into the database) are done by `main`.
+//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`], [`Command::Authz`], and what looks into the database)
+//! are done by `main`.
 //!
 //! Tables are for people, `--json` is for scripts and gives exactly the API's JSON: lists as one array over all pages.
 //! Whoever writes scripts finds the exit codes in [`exit`].
@@ -117,12 +118,16 @@ pub enum Command {
     Signal(SignalCommand),
     /// Show who the gate takes you for, and what you may do
     Whoami,
+    /// Ask the config and the database what somebody may do
+    #[command(subcommand)]
+    Authz(AuthzCommand),
     /// Print a completion script for a shell
     Completions(Completions),
 }
 
 pub use commands::{
     audit::{AuditCommand, DatabaseOptions, ExportAudit, ListAudit, VerifyAudit},
+    authz::{AuthzCommand, Why},
     completions::Completions,
     execution::ExecutionCommand,
     job::JobCommand,
@@ -167,6 +172,11 @@ impl Cli {
     pub const fn wants_json(&self) -> bool {
         self.options.json
     }
+
+    /// The token of `--token`.
+    pub fn token(&self) -> Option<&str> {
+        self.options.token.as_deref()
+    }
 }
 
 /// What every command needs.
@@ -199,6 +209,7 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
         Command::Serve(_)
         | Command::Config(_)
         | Command::Openapi
+        | Command::Authz(_)
         | Command::Completions(_)
         | Command::Audit(AuditCommand::Verify(_) | AuditCommand::Export(_)) => {
             Err(CliError::Usage("this command runs in the gate itself".to_owned()))

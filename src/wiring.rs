@@ -194,7 +194,13 @@ impl Gate {
             parts;
         let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
         let Parts {
-            ground: Ground { signals, tasks, stop }, schemes: custom, validators, issuers, only_looks, audit_key, ..
+            ground: Ground { signals, tasks, stop },
+            schemes: custom,
+            validators,
+            issuers,
+            only_looks,
+            audit_key,
+            ..
         } = parts;
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();

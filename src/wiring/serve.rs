@@ -12,7 +12,9 @@ use tokio::{
     time::Instant,
 };
 
-use super::{BootstrapToken, Gate, Ground, IssuerError, Parts, audit::audit_key, first_token, first_token::FirstTokenError};
+use super::{
+    BootstrapToken, Gate, Ground, IssuerError, Parts, audit::audit_key, first_token, first_token::FirstTokenError,
+};
 use crate::{
     adapters::{
         clock::SystemClock,
@@ -91,20 +93,16 @@ pub(super) enum Store {
 
 impl Store {
     async fn open(config: &Config) -> Result<Self, ServeError> {
-        let store = Self::open_as_it_is(config).await?;
-        if let Self::Database(repository) = &store {
-            repository.migrate().await?;
-        }
-        Ok(store)
+        let Some(database) = database(config) else { return Ok(Self::Memory(MemoryRepository::default())) };
+        let repository = SeaOrmRepository::connect(&database).await?;
+        repository.migrate().await?;
+        Ok(Self::Database(Arc::new(repository)))
     }
 
-    /// Without bringing it up to date: that is the server's to do.
-    pub(super) async fn open_as_it_is(config: &Config) -> Result<Self, ServeError> {
-        let Some(url) = config.database.url.stored().cloned() else {
-            return Ok(Self::Memory(MemoryRepository::default()));
-        };
-        let database = DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) };
-        Ok(Self::Database(Arc::new(SeaOrmRepository::connect(&database).await?)))
+    /// For a command that only looks, beside a gate that may be running.
+    pub(super) async fn open_for_reading(config: &Config) -> Result<Self, ServeError> {
+        let Some(database) = database(config) else { return Ok(Self::Memory(MemoryRepository::default())) };
+        Ok(Self::Database(Arc::new(SeaOrmRepository::open_for_reading(&database).await?)))
     }
 
     pub(super) fn repository(&self) -> Arc<dyn Repository> {
@@ -119,6 +117,11 @@ impl Store {
             repository.close().await;
         }
     }
+}
+
+fn database(config: &Config) -> Option<DatabaseConfig> {
+    let url = config.database.url.stored().cloned()?;
+    Some(DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) })
 }
 
 /// Runs the gate until it is told to stop (SIGTERM, SIGINT), then ends in order: new requests are refused, waits answer

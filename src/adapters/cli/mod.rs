@@ -129,8 +129,8 @@ pub enum Command {
 }
 
 pub use commands::{
-    auth::AuthCommand,
     audit::{AuditCommand, DatabaseOptions, ExportAudit, ListAudit, VerifyAudit},
+    auth::AuthCommand,
     authz::{AuthzCommand, Why},
     completions::Completions,
     execution::ExecutionCommand,

@@ -98,7 +98,8 @@ async fn revocations_are_made_listed_and_lifted() {
     let help = call(&root, &["revocation", "--help"]).await.ok();
     assert!(help.stdout.contains("list"), "{}", help.stdout);
     let name = format!("corp:{subject}");
-    let made = call(&root, &["revocation", "add", "--user", &name, "--ban", "--reason", "left", "--json"]).await.ok().json();
+    let made =
+        call(&root, &["revocation", "add", "--user", &name, "--ban", "--reason", "left", "--json"]).await.ok().json();
     assert_eq!(ada.get("/api/whoami").await["code"], "auth.token_revoked");
     let listed = call(&root, &["revocation", "list", "--json"]).await.ok().json();
     assert!(listed.as_array().unwrap().iter().any(|item| item["id"] == made["id"]), "{listed}");
@@ -133,7 +134,8 @@ async fn authz_why_names_the_rule() {
         let explain = if told.1["explain"].is_null() { &told.1 } else { &told.1["explain"] };
         (told.0, explain["allowed"].clone(), explain["code"].clone())
     };
-    let jwt = secret(&mint::claims("https://corp.test", "ada", &json!({"workspaces": [world.id], "scope": "jobs:work"})));
+    let jwt =
+        secret(&mint::claims("https://corp.test", "ada", &json!({"workspaces": [world.id], "scope": "jobs:work"})));
     for (token, operation, expected) in [
         (made.str("secret"), "POST /api/workflows", (4, json!(false), json!("auth.missing_scope"))),
         (made.str("secret"), "GET /api/workflows", (0, json!(true), Value::Null)),

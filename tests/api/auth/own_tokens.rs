@@ -36,7 +36,13 @@ async fn a_secret_has_the_promised_form() {
     // One that is well made, but not by this gate; one whose sum is wrong; other forms.
     let random = "0".repeat(43);
     let known = format!("tgs_{random}{}", base62(crc32fast::hash(random.as_bytes())));
-    for token in [known.clone(), format!("tgs_{random}000000"), known[..52].to_owned(), format!("{known}0"), known.to_uppercase()] {
+    for token in [
+        known.clone(),
+        format!("tgs_{random}000000"),
+        known[..52].to_owned(),
+        format!("{known}0"),
+        known.to_uppercase(),
+    ] {
         assert_eq!(refusal(&world.gate.caller(&token)).await, (401, "auth.invalid_token".to_owned()), "{token}");
     }
 }
@@ -44,7 +50,8 @@ async fn a_secret_has_the_promised_form() {
 #[tokio::test]
 async fn identifiers_are_made_or_given_within_their_form() {
     let world = World::new().await;
-    let make = |identifier: &str| world.root.post(TOKENS, json!({"identifier": identifier, "workspace_ids": [world.id]}));
+    let make =
+        |identifier: &str| world.root.post(TOKENS, json!({"identifier": identifier, "workspace_ids": [world.id]}));
     let longest = format!("{}{}", unique("L"), "x".repeat(40));
     for good in [unique("A.b_c-9"), unique("0"), longest] {
         assert_eq!(make(&good).await.is(201).str("identifier"), good);
@@ -63,8 +70,15 @@ async fn identifiers_are_made_or_given_within_their_form() {
 #[tokio::test]
 async fn a_caller_widens_nothing_beyond_themselves() {
     let (world, other) = (World::new().await, World::new().await);
-    let strong = world.root.post(TOKENS, json!({"scopes": ["admin:tokens:read", "admin:tokens:write", "workflows:read"],
-        "workspace_ids": [world.id], "expires_in_seconds": 3600})).await.is(201);
+    let strong = world
+        .root
+        .post(
+            TOKENS,
+            json!({"scopes": ["admin:tokens:read", "admin:tokens:write", "workflows:read"],
+        "workspace_ids": [world.id], "expires_in_seconds": 3600}),
+        )
+        .await
+        .is(201);
     let weak = world.gate.caller(strong.str("secret"));
     let target = |scopes: &[&str], workspaces: &[&str], life: Option<u32>| {
         let mut order = json!({"scopes": scopes, "workspace_ids": workspaces});
@@ -106,7 +120,11 @@ async fn a_caller_widens_nothing_beyond_themselves() {
 
 #[tokio::test]
 async fn the_bootstrap_tokens_end_is_a_time_or_a_number() {
-    for (end, told) in [("2099-01-02T03:04:05Z", "2099-01-02T03:04:05"), ("4102444800", "2100-01-01T00:00:00"), ("2099-01-02T03:04:05+01:00", "2099-01-02T02:04:05")] {
+    for (end, told) in [
+        ("2099-01-02T03:04:05Z", "2099-01-02T03:04:05"),
+        ("4102444800", "2100-01-01T00:00:00"),
+        ("2099-01-02T03:04:05+01:00", "2099-01-02T02:04:05"),
+    ] {
         let gate = Gate::with(&[BOOTSTRAP, ("TIDEGATE_AUTH__BOOTSTRAP_TOKEN_EXPIRES_AT", end)]);
         let me = whoami(&gate.root()).await;
         assert!(me.str("expires_at").starts_with(told), "{}", me.text);
@@ -120,7 +138,10 @@ async fn a_token_of_nowhere_may_nothing() {
     let world = World::new().await;
     let nowhere = mint(&world.root, &["workflows:read", "workflows:write"], &[]).await;
     let me = whoami(&nowhere).await;
-    assert_eq!((&me["workspace_ids"], &me["all_workspaces"], &me["workspaces"]), (&json!([]), &json!(false), &json!([])));
+    assert_eq!(
+        (&me["workspace_ids"], &me["all_workspaces"], &me["workspaces"]),
+        (&json!([]), &json!(false), &json!([]))
+    );
     let order = json!({"workspace_id": world.id, "name": "w"});
     nowhere.post("/api/workflows", order).await.problem(403, "auth.workspace_forbidden");
     assert!(nowhere.get("/api/workspaces").await.is(200).items().is_empty());

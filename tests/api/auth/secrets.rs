@@ -53,11 +53,13 @@ async fn no_secret_is_written_down_anywhere() {
     let gate = gate_with(&config, &[BOOTSTRAP]);
     let world = World::on(gate.clone()).await;
     let workflow = world.deploy(&linear("p", &[&service("work")])).await;
-    let mut secrets: Vec<String> = [SECRET, SESSION_KEY, AUDIT_KEY, CLIENT_SECRET, API_KEY, HOOK, ROOT].map(ToOwned::to_owned).into();
+    let mut secrets: Vec<String> =
+        [SECRET, SESSION_KEY, AUDIT_KEY, CLIENT_SECRET, API_KEY, HOOK, ROOT].map(ToOwned::to_owned).into();
     let signature = |token: &str| token.rsplit('.').next().unwrap().to_owned();
 
     // A token's life, with its secrets.
-    let order = json!({"identifier": "mine", "scopes": ["workflows:read", "chatkit:session"], "workspace_ids": [world.id]});
+    let order =
+        json!({"identifier": "mine", "scopes": ["workflows:read", "chatkit:session"], "workspace_ids": [world.id]});
     let made = world.root.post("/api/admin/service-tokens", order).key("a-key-1").await.is(201);
     secrets.push(made.str("secret").to_owned());
     whoami(&gate.caller(made.str("secret"))).await;
@@ -87,7 +89,10 @@ async fn no_secret_is_written_down_anywhere() {
         gate.anonymous().get(&format!("/api/workflows?access_token={token}")).await.complete_problem();
         let _ = Socket::with(&gate, &format!("/ws/workflow/{workflow}?token={token}"), &[]).await.next().await;
         let offer = format!("tidegate.v1, bearer.{token}");
-        let _ = Socket::with(&gate, &format!("/ws/workflow/{workflow}"), &[("sec-websocket-protocol", &offer)]).await.next().await;
+        let _ = Socket::with(&gate, &format!("/ws/workflow/{workflow}"), &[("sec-websocket-protocol", &offer)])
+            .await
+            .next()
+            .await;
     }
     let mut socket = Socket::open(&gate.caller(&good), &format!("/ws/workflow/{workflow}")).await;
     socket.ready().await;

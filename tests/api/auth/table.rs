@@ -112,14 +112,15 @@ async fn each_operation_needs_its_scope_and_no_other_will_do() {
             let path = path.replace("{id}", ID).replace("{w}", &workspace);
             let method = || Method::from_bytes(verb.as_bytes()).unwrap();
             // What is asked makes no sense, on purpose: rights are judged before the body is read.
-            let ask = |caller: &Caller| caller.ask(method(), &path).raw(if *verb == "GET" { "" } else { "{\"nonsense\":1}" });
-            let (allowed, refused, stranger) =
-                (ask(&with).await, ask(&without).await, ask(&gate.anonymous()).await);
+            let ask =
+                |caller: &Caller| caller.ask(method(), &path).raw(if *verb == "GET" { "" } else { "{\"nonsense\":1}" });
+            let (allowed, refused, stranger) = (ask(&with).await, ask(&without).await, ask(&gate.anonymous()).await);
             if [401, 403].contains(&allowed.status) || allowed["code"] == "request.not_found" || allowed.status >= 500 {
                 wrong.push(format!("{verb} {path} with {scope}: {} {}", allowed.status, allowed.text));
             }
             let expected = format!("Missing required scopes: {scope}");
-            if refused.status != 403 || refused["code"] != "auth.missing_scope" || refused["message"] != json!(expected) {
+            if refused.status != 403 || refused["code"] != "auth.missing_scope" || refused["message"] != json!(expected)
+            {
                 wrong.push(format!("{verb} {path} without {scope}: {} {}", refused.status, refused.text));
             }
             if (stranger.status, stranger["code"].as_str()) != (401, Some("auth.missing_token")) {
@@ -138,7 +139,9 @@ async fn some_operations_need_no_more_than_an_identity_or_nothing() {
         nobody.get(path).await.is(200);
         gate.anonymous().get(path).await.problem(401, "auth.missing_token");
     }
-    for path in ["/health/live", "/health/ready", "/openapi.json", "/openapi.yaml", "/docs", "/problems/auth.missing_token"] {
+    for path in
+        ["/health/live", "/health/ready", "/openapi.json", "/openapi.yaml", "/docs", "/problems/auth.missing_token"]
+    {
         for caller in [gate.anonymous(), gate.caller("nonsense")] {
             let answer = caller.get(path).await;
             assert_eq!(answer.status, 200, "{path}: {}", answer.text);

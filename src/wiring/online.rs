@@ -69,13 +69,13 @@ impl Finding {
             Look::Given => none,
             Look::Asked { source, failure } => Self { good: failure.is_none(), source: Some(source), failure, ..none },
             Look::Keys(report) => {
-                let none_fits = report.usable.is_empty().then(|| "no key fits the issuer's algorithms".to_owned());
+                let none_fits = (report.usable == 0).then(|| "no key fits the issuer's algorithms".to_owned());
                 let failure = report.failure.or(none_fits);
                 Self {
                     good: failure.is_none(),
                     source: Some(report.source),
                     failure,
-                    usable: report.usable,
+                    usable: report.keys,
                     skipped: report.skipped,
                     ..none
                 }

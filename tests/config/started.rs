@@ -14,6 +14,7 @@ use josekit::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tidegate::{adapters::clock::SystemClock, ports::clock::Clock as _};
 
 use crate::support::{
     process::{PATIENCE, answer, free_port, pause, tidegate},
@@ -31,11 +32,13 @@ fn public_key(id: &str) -> Value {
 }
 
 fn token(signer: &dyn JwsSigner, id: Option<&str>, more: &Value) -> String {
-    let now = jiff::Timestamp::now().as_second();
+    let now = SystemClock.now().as_second();
     let mut claims = json!({"sub": "ada", "iat": now, "exp": now + 300, "scope": "workflows:read"});
     claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let mut header = JwsHeader::new();
-    id.into_iter().for_each(|id| header.set_key_id(id));
+    if let Some(id) = id {
+        header.set_key_id(id);
+    }
     let payload = JwtPayload::from_map(claims.as_object().unwrap().clone()).unwrap();
     jwt::encode_with_signer(&payload, &header, signer).unwrap()
 }

@@ -177,7 +177,8 @@ impl IssuerKeys {
         Some(KeyReport {
             source: remote.shown(),
             failure: remote.failure(),
-            usable: set.as_ref().map(|set| set.described()).unwrap_or_default(),
+            usable: set.as_ref().map_or(0, |set| set.len()),
+            keys: set.as_ref().map(|set| set.described()).unwrap_or_default(),
             skipped: set
                 .map(|set| set.skipped().iter().map(|(at, why)| format!("key {at}: {why}")).collect())
                 .unwrap_or_default(),
@@ -192,8 +193,10 @@ pub struct KeyReport {
     pub source: String,
     /// Why nothing came.
     pub failure: Option<String>,
-    /// The keys that can be used, each with its id and those of the issuer's algorithms that it is for.
-    pub usable: Vec<String>,
+    /// How many keys can be used for the issuer's algorithms.
+    pub usable: usize,
+    /// Those keys, each with its id and the algorithms.
+    pub keys: Vec<String>,
     /// Why others cannot.
     pub skipped: Vec<String>,
 }

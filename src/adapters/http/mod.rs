@@ -82,7 +82,12 @@ use self::{
     workflows::WorkflowsApi,
     workspaces::WorkspacesApi,
 };
-pub use self::{client_address::TrustedProxies, document::Document, server::serve};
+pub use self::{
+    client_address::TrustedProxies,
+    document::Document,
+    explain::{Asked, Explanation, explain, explain_refusal},
+    server::serve,
+};
 use crate::app::App;
 
 /// How the HTTP API behaves.
@@ -147,7 +152,7 @@ pub fn routes(
     let cors = Cors::of(&settings.cors_allow_origins);
     let apis: Apis = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
-        IdentityApi,
+        IdentityApi { app: app_of() },
         ServiceTokensApi { app: app_of() },
         WorkspacesApi { app: app_of() },
         MembersApi { app: app_of() },

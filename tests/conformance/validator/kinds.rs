@@ -42,15 +42,16 @@ pub(super) struct Ground {
     pub(super) signals: Arc<Signals>,
     pub(super) tasks: TaskTracker,
     stop: CancellationToken,
-    _end: DropGuard,
+    #[expect(dead_code, reason = "its end is what it is for")]
+    end: DropGuard,
 }
 
 impl Ground {
     pub(super) fn new() -> Self {
         let now: Timestamp = "2026-11-22T09:00:00Z".parse().unwrap();
         let stop = CancellationToken::new();
-        let _end = stop.clone().drop_guard();
-        Self { clock: Arc::new(ManualClock::at(now)), signals: Arc::default(), tasks: TaskTracker::new(), stop, _end }
+        let end = stop.clone().drop_guard();
+        Self { clock: Arc::new(ManualClock::at(now)), signals: Arc::default(), tasks: TaskTracker::new(), stop, end }
     }
 
     pub(super) fn upkeep(&self) -> Upkeep {

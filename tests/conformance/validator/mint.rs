@@ -52,7 +52,7 @@ impl Key {
         let secret = (json!(null), Vec::new());
         macro_rules! by {
             (secret $alg:expr) => {
-                (Arc::new($alg.signer_from_bytes(SECRET).unwrap()) as Arc<dyn JwsSigner>, secret)
+                (Arc::new($alg.signer_from_bytes(SECRET).unwrap()), secret)
             };
             (rsa $alg:expr) => {
                 (Arc::new($alg.signer_from_der(rsa().to_der_private_key()).unwrap()), public(rsa()))
@@ -83,16 +83,7 @@ impl Key {
         Self { algorithm, id: id.map(str::to_owned), signer, public, forms }.named()
     }
 
-    /// Another RSA key than everybody's.
-    pub(super) fn fresh_rsa(id: &str) -> Self {
-        let pair = RsaKeyPair::generate(2_048).unwrap();
-        let signer = Arc::new(RS256.signer_from_der(pair.to_der_private_key()).unwrap());
-        let public = Value::Object(pair.to_jwk_public_key().as_ref().clone());
-        Self { algorithm: Algorithm::Rs256, id: Some(id.to_owned()), signer, public, forms: forms(&pair) }.named()
-    }
-
-    /// Signs by this JWK, whatever josekit thinks of its size: by OpenSSL itself.
-    pub(super) fn named(mut self) -> Self {
+    fn named(mut self) -> Self {
         if let (Some(id), Some(public)) = (&self.id, self.public.as_object_mut()) {
             public.insert("kid".to_owned(), json!(id));
         }

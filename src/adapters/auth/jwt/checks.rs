@@ -101,33 +101,33 @@ mod tests {
 
     use super::*;
 
-    fn claims(value: Value) -> JsonObject {
+    fn claims(value: &Value) -> JsonObject {
         value.as_object().unwrap().clone()
     }
 
-    fn judged(value: Value) -> Result<Timestamp, AuthError> {
+    fn judged(value: &Value) -> Result<Timestamp, AuthError> {
         let times = Times { leeway: SignedDuration::from_secs(30), most_life: SignedDuration::from_hours(24) };
         times.judge(&claims(value), Timestamp::from_second(1_000_000).unwrap())
     }
 
     #[test]
     fn leeway_goes_both_ways_and_no_further() {
-        assert!(judged(json!({"exp": 999_971})).is_ok());
-        assert_eq!(judged(json!({"exp": 999_970})), Err(AuthError::TokenExpired));
-        assert!(judged(json!({"exp": 999_970.5})).is_ok());
-        assert!(judged(json!({"exp": 1_000_100, "nbf": 1_000_030, "iat": 1_000_030})).is_ok());
-        assert_eq!(judged(json!({"exp": 1_000_100, "nbf": 1_000_031})), Err(AuthError::InvalidToken));
-        assert_eq!(judged(json!({"exp": 1_000_100, "iat": 1_000_030.1})), Err(AuthError::InvalidToken));
+        assert!(judged(&json!({"exp": 999_971})).is_ok());
+        assert_eq!(judged(&json!({"exp": 999_970})), Err(AuthError::TokenExpired));
+        assert!(judged(&json!({"exp": 999_970.5})).is_ok());
+        assert!(judged(&json!({"exp": 1_000_100, "nbf": 1_000_030, "iat": 1_000_030})).is_ok());
+        assert_eq!(judged(&json!({"exp": 1_000_100, "nbf": 1_000_031})), Err(AuthError::InvalidToken));
+        assert_eq!(judged(&json!({"exp": 1_000_100, "iat": 1_000_030.1})), Err(AuthError::InvalidToken));
     }
 
     #[test]
     fn a_token_lives_no_longer_than_its_issuer_lets_it() {
-        assert!(judged(json!({"exp": 1_086_400, "iat": 1_000_000})).is_ok());
-        assert_eq!(judged(json!({"exp": 1_086_401, "iat": 1_000_000})), Err(AuthError::InvalidToken));
-        assert_eq!(judged(json!({"exp": 1_000_010, "iat": 900_000})), Err(AuthError::InvalidToken));
-        assert!(judged(json!({"exp": 1_086_430})).is_ok());
-        assert_eq!(judged(json!({"exp": 1_086_431})), Err(AuthError::InvalidToken));
-        assert_eq!(judged(json!({"exp": 253_402_300_799_i64})), Err(AuthError::InvalidToken));
+        assert!(judged(&json!({"exp": 1_086_400, "iat": 1_000_000})).is_ok());
+        assert_eq!(judged(&json!({"exp": 1_086_401, "iat": 1_000_000})), Err(AuthError::InvalidToken));
+        assert_eq!(judged(&json!({"exp": 1_000_010, "iat": 900_000})), Err(AuthError::InvalidToken));
+        assert!(judged(&json!({"exp": 1_086_430})).is_ok());
+        assert_eq!(judged(&json!({"exp": 1_086_431})), Err(AuthError::InvalidToken));
+        assert_eq!(judged(&json!({"exp": 253_402_300_799_i64})), Err(AuthError::InvalidToken));
     }
 
     #[test]
@@ -135,11 +135,11 @@ mod tests {
         for bad in
             [json!("1000100"), json!(-1), json!(true), json!(null), json!([1_000_100]), json!(253_402_300_800_i64)]
         {
-            assert_eq!(judged(json!({"exp": bad})), Err(AuthError::InvalidToken), "{bad}");
-            assert_eq!(judged(json!({"exp": 1_000_100, "nbf": bad})), Err(AuthError::InvalidToken), "{bad}");
-            assert_eq!(judged(json!({"exp": 1_000_100, "iat": bad})), Err(AuthError::InvalidToken), "{bad}");
+            assert_eq!(judged(&json!({"exp": bad})), Err(AuthError::InvalidToken), "{bad}");
+            assert_eq!(judged(&json!({"exp": 1_000_100, "nbf": bad})), Err(AuthError::InvalidToken), "{bad}");
+            assert_eq!(judged(&json!({"exp": 1_000_100, "iat": bad})), Err(AuthError::InvalidToken), "{bad}");
         }
-        assert_eq!(judged(json!({})), Err(AuthError::InvalidToken));
+        assert_eq!(judged(&json!({})), Err(AuthError::InvalidToken));
     }
 
     #[test]

@@ -5,5 +5,7 @@ mod bodies;
 mod credentials;
 mod document;
 mod resources;
+mod revocations;
 mod running;
 mod sockets;
+mod workos_events;

@@ -18,6 +18,7 @@ pub mod people;
 pub mod processes;
 pub mod recorder;
 pub mod revocation_log;
+pub mod revocations;
 pub mod service_tokens;
 pub mod signals;
 pub mod standing;
@@ -32,7 +33,7 @@ use jiff::SignedDuration;
 
 use self::{
     authenticate::Authenticator, core::Core, deployments::Deployments, events::Events, executions::Executions,
-    jobs::Jobs, members::Members, messages::Messages, people::People, processes::Processes,
+    jobs::Jobs, members::Members, messages::Messages, people::People, processes::Processes, revocations::Revocations,
     service_tokens::ServiceTokens, tasks::Tasks, workflows::Workflows, workspaces::Workspaces,
 };
 use crate::ports::{
@@ -65,6 +66,8 @@ pub struct App {
     pub jobs: Jobs,
     /// Messages and signals.
     pub messages: Messages,
+    /// Revocations.
+    pub revocations: Revocations,
     /// Service tokens.
     pub tokens: ServiceTokens,
     /// Event channels.
@@ -88,6 +91,7 @@ impl App {
             authenticator,
             workspaces: Workspaces::new(core.clone()),
             members: Members::new(core.commands.clone(), Arc::clone(&people)),
+            revocations: Revocations::new(core.commands.clone(), Arc::clone(&people)),
             people,
             workflows: Workflows::new(core.clone()),
             deployments: Deployments::new(core.clone()),

@@ -16,7 +16,7 @@ use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenErr
 use crate::{
     adapters::{
         clock::SystemClock,
-        http::Settings,
+        http::{Settings, WorkosWebhook},
         persistence::{
             memory::MemoryRepository,
             sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
@@ -24,7 +24,7 @@ use crate::{
         rng::SystemRng,
     },
     app::authenticate::{AnonymousAccess, Mode},
-    config::{AuthConfig, AuthMode, Config},
+    config::{AuthConfig, AuthMode, Config, IssuerConfig, IssuerKind, WorkosConfig},
     domain::scope::all_scopes,
     ports::repository::{Repository, RepositoryError},
 };
@@ -180,8 +180,16 @@ fn settings(config: &Config) -> Settings {
         cors_allow_origins: config.server.cors_allow_origins.clone(),
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
+        workos: config.auth.issuers.iter().filter_map(webhook).collect(),
         ..Settings::default()
     }
+}
+
+/// The events of an issuer, if it tells of any.
+fn webhook(issuer: &IssuerConfig) -> Option<WorkosWebhook> {
+    let IssuerKind::Workos(WorkosConfig { webhook_secret: Some(secret), .. }) = &issuer.kind else { return None };
+    let secret = secret.expose().into();
+    Some(WorkosWebhook { issuer: issuer.name().clone(), secret, stamps_in_seconds: false })
 }
 
 async fn asked_to_stop() {

@@ -26,7 +26,7 @@ pub use connection::Variables;
 pub use error::{CliError, exit};
 
 use client::Client;
-use commands::{completions, execution, job, message, task, token, whoami, workflow, workspace};
+use commands::{completions, execution, job, message, revocation, task, token, whoami, workflow, workspace};
 use output::Output;
 
 const EXIT_CODES: &str = "\
@@ -94,6 +94,9 @@ pub enum Command {
     /// Make, show, rotate and revoke service tokens
     #[command(subcommand, visible_alias = "tokens")]
     Token(TokenCommand),
+    /// Refuse tokens of identity providers before their end
+    #[command(subcommand, visible_alias = "revocations")]
+    Revocation(RevocationCommand),
     /// Deploy, run and watch workflows
     #[command(subcommand, visible_alias = "workflows")]
     Workflow(WorkflowCommand),
@@ -120,8 +123,8 @@ pub enum Command {
 
 pub use commands::{
     completions::Completions, execution::ExecutionCommand, job::JobCommand, message::MessageCommand,
-    message::SignalCommand, task::TaskCommand, token::TokenCommand, workflow::WorkflowCommand,
-    workspace::WorkspaceCommand,
+    message::SignalCommand, revocation::RevocationCommand, task::TaskCommand, token::TokenCommand,
+    workflow::WorkflowCommand, workspace::WorkspaceCommand,
 };
 
 /// Where the config of the gate comes from.
@@ -178,6 +181,7 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
     match cli.command {
         Command::Workspace(command) => workspace::run(command, &session).await,
         Command::Token(command) => token::run(command, &session).await,
+        Command::Revocation(command) => revocation::run(command, &session).await,
         Command::Workflow(command) => workflow::run(command, &session).await,
         Command::Execution(command) => execution::run(command, &session).await,
         Command::Task(command) => task::run(command, &session).await,

@@ -19,17 +19,19 @@ use crate::{
         engines::embedded::{AutoCommitEngine, EmbeddedEngine},
         http::{self, Settings},
         persistence::memory::MemoryRepository,
+        rate_limit::memory::MemoryLimiter,
         realtime::in_process::InProcessPublisher,
         rng::SystemRng,
     },
     app::{
         App,
-        authenticate::{AnonymousAccess, Authenticator, Mode, Scheme},
+        authenticate::{AnonymousAccess, Authenticator, Entrance, Mode, Scheme},
         background::Background,
         commands::Commands,
         context,
         core::Core,
         engines::Engines,
+        limits::{LimitPolicy, Limits},
         people::{Issuer, People},
         revocation_log::RevocationLog,
         signals::{POLL, Signals},
@@ -42,7 +44,10 @@ use crate::{
         text::InvalidText,
         workspace::WorkspaceAccess,
     },
-    ports::{clock::Clock, publisher::EventFeed, repository::Repository, rng::Rng, token_validator::TokenValidator},
+    ports::{
+        clock::Clock, publisher::EventFeed, rate_limiter::RateLimiter, repository::Repository, rng::Rng,
+        token_validator::TokenValidator,
+    },
 };
 
 /// A credential that lives in the configuration.
@@ -77,6 +82,10 @@ pub struct Parts {
     pub issuers: Vec<Issuer>,
     /// What anonymous callers may do in mode `optional`.
     pub anonymous: AnonymousAccess,
+    /// Where failures to authenticate are counted.
+    pub limiter: Arc<dyn RateLimiter>,
+    /// How many failures are judged.
+    pub limits: LimitPolicy,
     /// The longest life that a service token may be given.
     pub max_token_life: Option<SignedDuration>,
     /// How long what ended stays readable.
@@ -99,6 +108,8 @@ impl Parts {
             validators: Vec::new(),
             issuers: Vec::new(),
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
+            limiter: Arc::new(MemoryLimiter::default()),
+            limits: LimitPolicy::default(),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
         })
@@ -134,6 +145,7 @@ impl Gate {
     pub fn new(parts: Parts) -> Self {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
+        let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
         let Parts { validators, issuers, .. } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
@@ -166,10 +178,9 @@ impl Gate {
         let mut schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
         schemes.extend(validators.into_iter().map(|validator| Scheme { validator, extractor: people.clone() }));
         let authenticator = Authenticator::new(
-            mode,
+            Entrance { mode, configured, anonymous },
             schemes,
-            anonymous,
-            configured,
+            limits,
             Arc::clone(&repository),
             Arc::clone(&uses),
             Arc::clone(&log),

@@ -3,6 +3,7 @@
 mod credentials;
 mod deployments;
 mod jobs;
+mod limits;
 mod members;
 mod owned_tokens;
 mod people;

@@ -1,5 +1,6 @@
 //! The rules of the HTTP surface (DESIGN section 6), from outside.
 
+mod addresses;
 mod answers;
 mod bodies;
 mod credentials;

@@ -6,5 +6,6 @@ pub mod clock;
 pub mod engines;
 pub mod http;
 pub mod persistence;
+pub mod rate_limit;
 pub mod realtime;
 pub mod rng;

@@ -3,13 +3,14 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use super::{revocation_log::RevocationLog, signals::Signals, token_uses::TokenUses};
+use super::{limits::Limits, revocation_log::RevocationLog, signals::Signals, token_uses::TokenUses};
 use crate::{
     domain::{
         bearer::BearerToken,
@@ -74,11 +75,23 @@ pub struct AnonymousAccess {
     pub workspaces: WorkspaceAccess,
 }
 
+/// Who is let in without a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entrance {
+    /// Whether callers must show who they are.
+    pub mode: Mode,
+    /// Whether the configuration holds a credential: an issuer, a bootstrap token.
+    pub configured: bool,
+    /// What anonymous callers may do in mode `optional`.
+    pub anonymous: AnonymousAccess,
+}
+
 /// Judges callers.
 pub struct Authenticator {
     mode: Mode,
     schemes: Vec<Scheme>,
     anonymous: AnonymousAccess,
+    limits: Limits,
     repository: Arc<dyn Repository>,
     uses: Arc<TokenUses>,
     log: Arc<RevocationLog>,
@@ -97,19 +110,19 @@ impl fmt::Debug for Authenticator {
 }
 
 impl Authenticator {
-    /// Judges by these schemes, in their order. `configured` says that the configuration holds a credential (an issuer, a
-    /// bootstrap token).
+    /// Judges by these schemes, in their order.
     pub fn new(
-        mode: Mode,
+        entrance: Entrance,
         schemes: Vec<Scheme>,
-        anonymous: AnonymousAccess,
-        configured: bool,
+        limits: Limits,
         repository: Arc<dyn Repository>,
         uses: Arc<TokenUses>,
         log: Arc<RevocationLog>,
         signals: Arc<Signals>,
     ) -> Self {
-        Self { mode, schemes, anonymous, repository, uses, log, signals, credentials: AtomicBool::new(configured) }
+        let Entrance { mode, configured, anonymous } = entrance;
+        let credentials = AtomicBool::new(configured);
+        Self { mode, schemes, anonymous, limits, repository, uses, log, signals, credentials }
     }
 
     /// The mode.
@@ -117,27 +130,44 @@ impl Authenticator {
         self.mode
     }
 
-    /// Says who is calling, and counts the use of their token.
+    /// Says who is calling from this address; counts the use of their token, or their failure.
     ///
     /// # Errors
     /// Why they are not let in; [`AuthError::Unavailable`] when that could not be told.
-    pub async fn authenticate(&self, credential: &Credential) -> Result<Caller, AuthError> {
-        let caller = self.judge_again(credential).await?;
-        self.uses.note(&caller.identity);
-        Ok(caller)
+    pub async fn authenticate(&self, credential: &Credential, from: Option<IpAddr>) -> Result<Caller, AuthError> {
+        if self.mode == Mode::Disabled {
+            return Ok(anonymous(everywhere(all_scopes())));
+        }
+        self.limits.admit(credential, from).await?;
+        match self.caller(credential).await {
+            Ok(caller) => {
+                if let Credential::Bearer(token) = credential {
+                    self.limits.passed(token);
+                }
+                self.uses.note(&caller.identity);
+                Ok(caller)
+            }
+            Err(rejection) => Err(self.limits.refused(credential, rejection, from).await),
+        }
     }
 
     /// Says who a caller is now that was let in before: what an open stream asks from time to time. That is no new use of
-    /// a token.
+    /// a token, and no failure.
     ///
     /// # Errors
-    /// As [`authenticate`](Self::authenticate).
+    /// As [`authenticate`](Self::authenticate), but for limits.
     pub async fn judge_again(&self, credential: &Credential) -> Result<Caller, AuthError> {
+        if self.mode == Mode::Disabled {
+            return Ok(anonymous(everywhere(all_scopes())));
+        }
+        self.caller(credential).await.map_err(|rejection| rejection.error)
+    }
+
+    async fn caller(&self, credential: &Credential) -> Result<Caller, Rejection> {
         match credential {
-            _ if self.mode == Mode::Disabled => Ok(anonymous(everywhere(all_scopes()))),
-            Credential::Missing => self.without_token().await,
-            Credential::Malformed => Err(AuthError::InvalidToken),
-            Credential::Bearer(token) => self.judge(token).await.map_err(|rejection| rejection.error),
+            Credential::Missing => Ok(self.without_token().await?),
+            Credential::Malformed => Err(AuthError::InvalidToken.into()),
+            Credential::Bearer(token) => self.judge(token).await,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod executions;
 pub mod jobs;
+pub mod limits;
 pub mod members;
 pub mod messages;
 pub mod people;

@@ -16,17 +16,27 @@ use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenErr
 use crate::{
     adapters::{
         clock::SystemClock,
-        http::{Settings, WorkosWebhook},
+        http::{Settings, TrustedProxies, WorkosWebhook},
         persistence::{
             memory::MemoryRepository,
             sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
         },
+        rate_limit::{
+            memory::MemoryLimiter,
+            redis::{RedisLimiter, RedisUrlError},
+        },
         rng::SystemRng,
     },
-    app::authenticate::{AnonymousAccess, Mode},
-    config::{AuthConfig, AuthMode, Config, IssuerConfig, IssuerKind, WorkosConfig},
+    app::{
+        authenticate::{AnonymousAccess, Mode},
+        limits::LimitPolicy,
+    },
+    config::{AuthConfig, AuthMode, Config, IssuerConfig, IssuerKind, RateLimitConfig, RateLimitKind, WorkosConfig},
     domain::scope::all_scopes,
-    ports::repository::{Repository, RepositoryError},
+    ports::{
+        rate_limiter::RateLimiter,
+        repository::{Repository, RepositoryError},
+    },
 };
 
 /// Why the gate does not run.
@@ -44,6 +54,9 @@ pub enum ServeError {
     /// The configuration names engines that cannot stand side by side.
     #[error("engines.list: the gate's own engine can be there once, since all its things are in one database")]
     Engines,
+    /// The limits have no store.
+    #[error("auth.rate_limit.redis_url {0}")]
+    Limits(#[from] RedisUrlError),
     /// The first token could not be made or shown.
     #[error("the first service token could not be made")]
     FirstToken(#[from] FirstTokenError),
@@ -114,6 +127,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let stored = repository.view().await?.tokens().any().await?;
     config.exposure(stored).map_err(ServeError::Exposed)?;
 
+    let limiter = limiter(&config.auth.rate_limit).await?;
     let gate = Gate::new(Parts {
         repository,
         clock,
@@ -126,6 +140,12 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         anonymous: AnonymousAccess {
             scopes: config.auth.anonymous_scopes.clone(),
             workspaces: config.auth.anonymous_workspaces.clone(),
+        },
+        limiter,
+        limits: LimitPolicy {
+            ip: config.auth.rate_limit.ip,
+            identity: config.auth.rate_limit.identity,
+            interval: config.auth.rate_limit.interval,
         },
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
@@ -173,6 +193,16 @@ fn bootstrap(auth: &AuthConfig) -> Option<BootstrapToken> {
     Some(BootstrapToken { token, scopes, expires_at: auth.bootstrap_token_expires_at })
 }
 
+/// What begins the keys in Redis.
+const LIMIT_KEYS: &str = "tidegate:limit:";
+
+async fn limiter(config: &RateLimitConfig) -> Result<Arc<dyn RateLimiter>, ServeError> {
+    let RateLimitKind::Redis(url) = &config.kind else { return Ok(Arc::new(MemoryLimiter::default())) };
+    let limiter = RedisLimiter::at(url, LIMIT_KEYS)?;
+    limiter.connect().await;
+    Ok(Arc::new(limiter))
+}
+
 fn settings(config: &Config) -> Settings {
     Settings {
         body_limit: config.server.body_limit,
@@ -181,6 +211,7 @@ fn settings(config: &Config) -> Settings {
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
         workos: config.auth.issuers.iter().filter_map(webhook).collect(),
+        trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.iter().copied()),
         ..Settings::default()
     }
 }

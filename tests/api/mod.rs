@@ -8,6 +8,7 @@ mod executions;
 mod gate;
 mod idempotency;
 mod jobs;
+mod limits;
 mod messages;
 mod models;
 mod operations;

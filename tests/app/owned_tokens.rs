@@ -146,7 +146,7 @@ async fn a_token_whose_owners_issuer_is_gone_is_refused() {
     unit.commit().await.unwrap();
     let credential =
         tidegate::app::authenticate::Credential::Bearer(tidegate::domain::bearer::BearerToken::new(plain.expose()));
-    let refused = bare.app().authenticator.authenticate(&credential).await;
+    let refused = bare.app().authenticator.authenticate(&credential, None).await;
     assert_eq!(refused.map(|_| ()).unwrap_err(), AuthError::InvalidIssuer);
 }
 

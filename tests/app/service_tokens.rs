@@ -22,7 +22,7 @@ const MINTER: &[Scope] = &[Scope::AdminTokensWrite, Scope::WorkflowsRead];
 
 async fn whose(world: &World, plain: &PlainToken) -> Identity {
     let credential = Credential::Bearer(BearerToken::new(plain.expose()));
-    world.app().authenticator.authenticate(&credential).await.unwrap().identity.as_ref().clone()
+    world.app().authenticator.authenticate(&credential, None).await.unwrap().identity.as_ref().clone()
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Town {
 
     pub(super) async fn who(&self, token: &str) -> Result<Arc<Identity>, AuthError> {
         let credential = Credential::Bearer(BearerToken::new(token));
-        self.world.app().authenticator.authenticate(&credential).await.map(|caller| caller.identity)
+        self.world.app().authenticator.authenticate(&credential, None).await.map(|caller| caller.identity)
     }
 
     pub(super) async fn put(&self, user: &str, role: Role) {

@@ -20,4 +20,5 @@ macro_rules! conformance {
 pub(crate) use conformance;
 
 mod engine;
+mod rate_limiter;
 mod repository;

@@ -1,7 +1,7 @@
 //! The way of a request: its id, the operation table, who asks, what runs, and one line in the log.
 
 use std::{
-    net::SocketAddr,
+    net::IpAddr,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -19,6 +19,7 @@ use super::{
     Settings,
     body::drain,
     call::{Call, Deadline},
+    client_address::ClientAddress,
     codes,
     conditions::Accept,
     credentials,
@@ -48,6 +49,7 @@ pub(super) struct Gate {
     pub(super) app: Arc<App>,
     pub(super) settings: Settings,
     pub(super) cors: Cors,
+    pub(super) addresses: ClientAddress,
     pub(super) matcher: Matcher,
     /// What runs, and which query parameters it knows: in the order of the table.
     pub(super) routes: Vec<Route>,
@@ -66,6 +68,7 @@ struct Entry {
     method: Method,
     uri: Uri,
     id: Arc<str>,
+    address: Option<IpAddr>,
     operation: Option<&'static str>,
     identity: Option<Arc<Identity>>,
     /// Absent where the client went away before its answer.
@@ -82,6 +85,7 @@ impl Drop for Entry {
                 path = self.uri.path(),
                 status = self.status.map(|status| status.as_u16()),
                 duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+                client.address = self.address.map(tracing::field::display),
                 identity.kind = self.identity.as_ref().map(|who| who.kind.as_str()),
                 identity.subject = self.identity.as_ref().map(|who| who.subject.as_str()),
                 request.id = %self.id,
@@ -100,6 +104,7 @@ impl Endpoint for Gate {
             method: request.method().clone(),
             uri: request.uri().clone(),
             id: self.request_id(request.headers()),
+            address: self.addresses.of(request.remote_addr().as_socket_addr(), request.headers()),
             operation: None,
             identity: None,
             status: None,
@@ -197,7 +202,7 @@ impl Gate {
     /// Who asks for what is not there: a stranger learns nothing of what is.
     async fn known(&self, request: &Request, entry: &mut Entry) -> Result<(), Problem> {
         let credential = credentials::of_headers(request.headers());
-        let caller = self.app.authenticator.authenticate(&credential).await?;
+        let caller = self.app.authenticator.authenticate(&credential, entry.address).await?;
         entry.identity = Some(caller.identity);
         Ok(())
     }
@@ -234,7 +239,7 @@ impl Gate {
         request.extensions_mut().insert(Arc::new(call));
         let endpoint = route.endpoint.as_ref().ok_or_else(|| Problem::plain(codes::INTERNAL))?;
         let (traceparent, request_id) = (traceparent(request.headers()), Arc::clone(&entry.id));
-        let address = request.remote_addr().as_socket_addr().map(SocketAddr::ip);
+        let address = entry.address;
         let running = endpoint.call(std::mem::take(request));
         let answered = async {
             let Some(Caller { identity, forwardable }) = caller else { return running.await };
@@ -270,7 +275,7 @@ impl Gate {
         entry: &mut Entry,
         operation: &Operation,
     ) -> Result<Caller, Problem> {
-        let caller = self.app.authenticator.authenticate(credential).await?;
+        let caller = self.app.authenticator.authenticate(credential, entry.address).await?;
         entry.identity = Some(Arc::clone(&caller.identity));
         let spared = matches!(operation.access, Access::UserOr(_) | Access::RoleOr(_));
         if !(spared && caller.identity.kind == IdentityKind::User) {

@@ -1,7 +1,7 @@
 //! Who follows a channel for as long as a stream is open: judged anew every 500 ms, and at once when something was revoked
 //! or changed (authentication.md section 7).
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use poem::{FromRequest, Request, RequestBody, Result};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
@@ -11,6 +11,7 @@ use crate::{
     app::{
         App,
         authenticate::{Caller, Credential},
+        context,
         error::AppError,
         signals::{Listener, POLL},
     },
@@ -41,16 +42,18 @@ pub(super) struct Judged {
     app: Arc<App>,
     who: Arc<Identity>,
     credential: Credential,
+    from: Option<IpAddr>,
     workflow: WorkflowId,
     tick: Interval,
     changed: Listener,
 }
 
 impl Judged {
-    /// Who was let in by this credential just now.
+    /// Who was let in by this credential just now: made where the request's context is open.
     pub(super) fn new(app: Arc<App>, who: Arc<Identity>, follower: Follower, workflow: WorkflowId) -> Self {
         let changed = app.core.commands.signals().standing.changed.listen();
-        Self { app, who, credential: follower.0, workflow, tick: every(POLL), changed }
+        let from = context::current().and_then(|context| context.address);
+        Self { app, who, credential: follower.0, from, workflow, tick: every(POLL), changed }
     }
 
     /// Who they are, as they were last judged.
@@ -89,7 +92,7 @@ impl Judged {
     /// Why they may not go on.
     pub(super) async fn renew(&mut self, token: BearerToken) -> Result<Option<Caller>, Problem> {
         let credential = Credential::Bearer(token);
-        let caller = match self.app.authenticator.authenticate(&credential).await {
+        let caller = match self.app.authenticator.authenticate(&credential, self.from).await {
             Ok(caller) => caller,
             Err(error) if is_no_answer(&error) => return Ok(None),
             Err(error) => return Err(error.into()),

@@ -7,6 +7,7 @@
 mod answers;
 mod body;
 mod call;
+mod client_address;
 mod codes;
 mod conditions;
 mod credentials;
@@ -62,6 +63,7 @@ use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    client_address::ClientAddress,
     deployments::DeploymentsApi,
     engines::EnginesApi,
     events::EventsApi,
@@ -84,7 +86,7 @@ use self::{
     workos_events::WorkosEventsApi,
     workspaces::WorkspacesApi,
 };
-pub use self::{document::Document, server::serve, workos_events::WorkosWebhook};
+pub use self::{client_address::TrustedProxies, document::Document, server::serve, workos_events::WorkosWebhook};
 use crate::app::App;
 
 /// How the HTTP API behaves.
@@ -100,6 +102,8 @@ pub struct Settings {
     pub public_host: Option<String>,
     /// Whether a stream of events, by SSE or WebSocket, takes a token in the query.
     pub query_tokens: bool,
+    /// The proxies that say from where a request comes.
+    pub trusted_proxies: TrustedProxies,
     /// How often a WebSocket is pinged. Whoever is silent, or takes nothing, for three times as long is gone.
     pub heartbeat: Duration,
     /// Whose events are heard at `/auth/workos/events`.
@@ -114,6 +118,7 @@ impl Default for Settings {
             cors_allow_origins: Vec::new(),
             public_host: None,
             query_tokens: true,
+            trusted_proxies: TrustedProxies::default(),
             heartbeat: Duration::from_secs(15),
             workos: Vec::new(),
         }
@@ -182,7 +187,15 @@ pub fn routes(
         .zip(queries)
         .map(|(operation, query)| Route { endpoint: take(&mut endpoints, operation), query })
         .collect();
-    Gate { cors, matcher: Matcher::of(OPERATIONS), routes, tasks: app.core.commands.tasks().clone(), app, settings }
+    Gate {
+        cors,
+        addresses: ClientAddress::behind(settings.trusted_proxies.clone()),
+        matcher: Matcher::of(OPERATIONS),
+        routes,
+        tasks: app.core.commands.tasks().clone(),
+        app,
+        settings,
+    }
 }
 
 type Endpoints = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;

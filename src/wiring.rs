@@ -1,5 +1,6 @@
 //! The composition root: adapters are named here and in [`config`](crate::config), and nowhere else.
 
+mod authz_why;
 mod command;
 mod first_token;
 mod serve;
@@ -80,6 +81,8 @@ pub struct Parts {
     pub validators: Vec<Arc<dyn TokenValidator>>,
     /// Those issuers: what their tokens can come to, and who tells what their people are called.
     pub issuers: Vec<Issuer>,
+    /// Whether the gate only looks: nobody becomes a user at first sight, but is judged as if they had.
+    pub only_looks: bool,
     /// What anonymous callers may do in mode `optional`.
     pub anonymous: AnonymousAccess,
     /// Where failures to authenticate are counted.
@@ -107,6 +110,7 @@ impl Parts {
             bootstrap: None,
             validators: Vec::new(),
             issuers: Vec::new(),
+            only_looks: false,
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
             limiter: Arc::new(MemoryLimiter::default()),
             limits: LimitPolicy::default(),
@@ -146,7 +150,7 @@ impl Gate {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
         let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
-        let Parts { validators, issuers, .. } = parts;
+        let Parts { validators, issuers, only_looks, .. } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
@@ -166,7 +170,7 @@ impl Gate {
 
         let uses = Arc::new(TokenUses::new(Arc::clone(&repository), Arc::clone(&clock)));
         let log = Arc::new(RevocationLog::new(Arc::clone(&repository), Arc::clone(&signals)));
-        let people = Arc::new(People::new(issuers, core.commands.clone(), Arc::clone(&log)));
+        let people = Arc::new(People::new(issuers, only_looks, core.commands.clone(), Arc::clone(&log)));
         let tokens = ServiceTokenValidator::new(
             Arc::clone(&repository),
             Arc::clone(&clock),

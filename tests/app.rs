@@ -8,6 +8,7 @@ mod members;
 mod owned_tokens;
 mod people;
 mod repeats;
+mod rights;
 mod service_tokens;
 mod timers;
 mod town;

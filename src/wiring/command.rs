@@ -9,10 +9,10 @@ use std::{
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
-use super::serve;
+use super::{authz_why, serve};
 use crate::{
     adapters::{
-        cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        cli::{self, AuthzCommand, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
         http::Document,
     },
     config::{self, Argument, LogFormat, Sources, TelemetryConfig},
@@ -21,10 +21,12 @@ use crate::{
 /// Does what the command line says; gives the process's exit code ([`exit`]).
 pub fn run(cli: Cli) -> ExitCode {
     let json = cli.wants_json();
+    let token = cli.token().map(str::to_owned);
     let sources = Sources::of_process();
     match cli.command {
         Command::Serve(options) => run_gate(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
+        Command::Authz(AuthzCommand::Why(why)) => authz_why::run(why, token.as_deref(), json, sources),
         Command::Openapi => {
             let document = Document::generate();
             print(if json { document.json() } else { document.yaml() })
@@ -96,7 +98,7 @@ fn call(cli: Cli, sources: Sources) -> ExitCode {
     )
 }
 
-fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
+pub(super) fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
     let argument = |key: String, text: String, option: String| Argument { key, text, option };
     let bind = options.bind.map(|text| argument("server.bind".to_owned(), text, "--bind".to_owned()));
     let set = options.set.into_iter().map(|(key, text)| argument(key.clone(), text, format!("--set {key}")));
@@ -104,14 +106,14 @@ fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
 }
 
 /// Prints to standard output; whoever closed it has seen enough.
-fn print(text: &str) -> ExitCode {
+pub(super) fn print(text: &str) -> ExitCode {
     let printed = std::io::stdout().lock().write_all(text.as_bytes());
     drop(printed);
     ExitCode::SUCCESS
 }
 
 /// Prints an error with its causes, once.
-fn failed(error: &dyn Error, code: u8) -> ExitCode {
+pub(super) fn failed(error: &dyn Error, code: u8) -> ExitCode {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,7 +1,7 @@
 //! The `tidegate` command line: a client of the HTTP API, and the names of what the gate itself can be told to do.
 //!
 //! [`Cli`] is what a command line says; [`run`] does the commands that are calls to a gate. Those of the composition root
-//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`]) are done by `main`.
+//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`], [`Command::Authz`]) are done by `main`.
 //!
 //! Tables are for people, `--json` is for scripts and gives exactly the API's JSON: lists as one array over all pages.
 //! Whoever writes scripts finds the exit codes in [`exit`].
@@ -117,14 +117,25 @@ pub enum Command {
     Signal(SignalCommand),
     /// Show who the gate takes you for, and what you may do
     Whoami,
+    /// Ask the config and the database what somebody may do
+    #[command(subcommand)]
+    Authz(AuthzCommand),
     /// Print a completion script for a shell
     Completions(Completions),
 }
 
 pub use commands::{
-    completions::Completions, execution::ExecutionCommand, job::JobCommand, message::MessageCommand,
-    message::SignalCommand, revocation::RevocationCommand, task::TaskCommand, token::TokenCommand,
-    workflow::WorkflowCommand, workspace::WorkspaceCommand,
+    authz::{AuthzCommand, Why},
+    completions::Completions,
+    execution::ExecutionCommand,
+    job::JobCommand,
+    message::MessageCommand,
+    message::SignalCommand,
+    revocation::RevocationCommand,
+    task::TaskCommand,
+    token::TokenCommand,
+    workflow::WorkflowCommand,
+    workspace::WorkspaceCommand,
 };
 
 /// Where the config of the gate comes from.
@@ -160,6 +171,11 @@ impl Cli {
     pub const fn wants_json(&self) -> bool {
         self.options.json
     }
+
+    /// The token of `--token`.
+    pub fn token(&self) -> Option<&str> {
+        self.options.token.as_deref()
+    }
 }
 
 /// What every command needs.
@@ -189,7 +205,7 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
         Command::Message(command) => message::run(command, &session).await,
         Command::Signal(command) => message::run_signal(command, &session).await,
         Command::Whoami => whoami::run(&session).await,
-        Command::Serve(_) | Command::Config(_) | Command::Openapi | Command::Completions(_) => {
+        Command::Serve(_) | Command::Config(_) | Command::Openapi | Command::Authz(_) | Command::Completions(_) => {
             Err(CliError::Usage("this command runs in the gate itself".to_owned()))
         }
     }

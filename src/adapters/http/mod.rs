@@ -86,7 +86,13 @@ use self::{
     workos_events::WorkosEventsApi,
     workspaces::WorkspacesApi,
 };
-pub use self::{client_address::TrustedProxies, document::Document, server::serve, workos_events::WorkosWebhook};
+pub use self::{
+    client_address::TrustedProxies,
+    document::Document,
+    explain::{Asked, Explanation, explain, explain_refusal},
+    server::serve,
+    workos_events::WorkosWebhook,
+};
 use crate::app::App;
 
 /// How the HTTP API behaves.
@@ -154,7 +160,7 @@ pub fn routes(
     let cors = Cors::of(&settings.cors_allow_origins);
     let admission: Admission = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
-        IdentityApi,
+        IdentityApi { app: app_of() },
         ServiceTokensApi { app: app_of() },
         RevocationsApi { app: app_of() },
         WorkosEventsApi { app: app_of(), webhooks: settings.workos.clone() },

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use uuid::Builder;
 
 use super::{
-    access,
+    access, audit,
     commands::{Commands, Unit},
     error::{AppError, Noun},
     people::People,
@@ -31,6 +31,9 @@ use crate::{
 /// How much longer than a token's life its revocation is kept: clocks may be apart by the leeway, at most 60 s, when it is
 /// issued and again when it ends.
 const MARGIN: SignedDuration = SignedDuration::from_mins(2);
+
+/// The subject of what the gate does because an issuer told of something.
+const ISSUER: &str = "issuer";
 
 /// Which tokens of an issuer are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +121,7 @@ impl Revocations {
         let revoked = revoked(new.target, policy.name.clone(), new.value)?;
         let now = self.commands.now();
         let id = RevocationId::new(self.commands.rng().uuid_v7(now));
-        let (ban, reason, created_by) = (new.ban, new.reason, Maker::from(who));
+        let (ban, reason, who) = (new.ban, new.reason, who.clone());
         self.commands
             .run(move |unit| {
                 let entry = Revocation {
@@ -128,10 +131,11 @@ impl Revocations {
                     ban,
                     at: unit.now,
                     ends_at: if ban { None } else { Some(end(unit.now, life)) },
-                    created_by: created_by.clone(),
+                    created_by: Maker::from(&who),
                 };
+                let who = who.clone();
                 Box::pin(async move {
-                    enter(unit, &entry).await?;
+                    enter(unit, &who, &entry).await?;
                     Ok(entry)
                 })
             })
@@ -144,13 +148,16 @@ impl Revocations {
     /// A right on all workspaces is missing; [`AppError::NotFound`].
     pub async fn lift(&self, who: &Identity, id: RevocationId) -> Result<(), AppError> {
         access::in_all_workspaces(who, Scope::AdminTokensWrite)?;
+        let who = who.clone();
         self.commands
             .run(move |unit| {
+                let who = who.clone();
                 Box::pin(async move {
                     if !unit.uow().revocations().lift(id).await? {
                         return Err(AppError::NotFound(Noun::Revocation));
                     }
                     unit.wake.notices.push(Notice::Lifted(id));
+                    audit::record(unit, &who, audit::action::REVOCATION_LIFT, &id.to_string(), None).await?;
                     Ok(())
                 })
             })
@@ -178,7 +185,7 @@ impl Revocations {
             ban: gone,
             at: event.at,
             ends_at,
-            created_by: Maker::from(&Identity::system("issuer")),
+            created_by: Maker::from(&Identity::system(ISSUER)),
         };
         self.commands
             .run(move |unit| {
@@ -188,7 +195,7 @@ impl Revocations {
                     if over || unit.uow().revocations().find(entry.id).await?.is_some() {
                         return Ok(());
                     }
-                    enter(unit, &entry).await?;
+                    enter(unit, &Identity::system(ISSUER), &entry).await?;
                     match &entry.revoked {
                         Revoked::User(user) if entry.ban => leave_everything(unit, user).await,
                         _ => Ok(()),
@@ -211,10 +218,10 @@ impl Revocations {
 }
 
 /// Adds a line of the log with it. (The store writes that line itself; this replica learns of it here.)
-async fn enter(unit: &mut Unit, entry: &Revocation) -> Result<(), AppError> {
+async fn enter(unit: &mut Unit, who: &Identity, entry: &Revocation) -> Result<(), AppError> {
     unit.uow().revocations().insert(entry).await?;
     unit.wake.notices.push(Notice::Revoked(entry.clone()));
-    Ok(())
+    Ok(audit::record(unit, who, audit::action::REVOCATION_CREATE, &entry.id.to_string(), None).await?)
 }
 
 /// Takes all memberships of a person away who is no more; also that of a last owner, in whose place only who has
@@ -226,7 +233,11 @@ async fn leave_everything(unit: &mut Unit, user: &UserId) -> Result<(), AppError
     workspaces.sort();
     for workspace in &workspaces {
         unit.uow().workspaces().lock(workspace).await?;
-        unit.uow().memberships().remove(user, workspace).await?;
+        if unit.uow().memberships().remove(user, workspace).await? {
+            let who = Identity::system(ISSUER);
+            let target = user.to_string();
+            audit::record(unit, &who, audit::action::MEMBERSHIP_REMOVE, &target, Some(workspace)).await?;
+        }
     }
     Ok(unit.tell(Notice::Memberships(user.clone())).await?)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     gateway::{Answer, Client},
-    town::{Town, closed, socket, stream, until_its_end},
+    town::{PATIENCE, Town, closed, socket, stream, until_its_end},
 };
 
 const PATH: &str = "/api/admin/revocations";
@@ -155,4 +155,29 @@ async fn streams_and_sockets_end_at_once() {
     let (read, (code, reason, listened)) = tokio::join!(until_its_end(reading), closed(other));
     assert_eq!((code, reason.as_str()), (4403, "auth.workspace_forbidden"));
     assert!(read < SOON && listened < SOON, "{read:?} {listened:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_tells_who_revoked_and_who_lifted() {
+    let town = Town::new().await;
+    let root = town.gateway.bootstrap();
+    let made = revoke(&root, &json!({"kind": "user", "issuer": "corp", "value": "ada"})).await;
+    assert_eq!(root.delete(made.header("location")).await.status.as_u16(), 204);
+    for action in ["revocation.create", "revocation.lift"] {
+        let entry = async {
+            loop {
+                let found = root.get(&format!("/api/admin/audit-events?action={action}")).await;
+                if let Some(entry) = found.body["items"].as_array().and_then(|items| items.first()) {
+                    break entry.clone();
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let entry = tokio::time::timeout(PATIENCE, entry).await.expect("an entry in the chain");
+        assert_eq!(
+            (&entry["target"], &entry["identity"]["subject"]),
+            (&made.body["id"], &json!("bootstrap")),
+            "{entry}"
+        );
+    }
 }

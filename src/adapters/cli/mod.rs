@@ -1,7 +1,8 @@
 //! The `tidegate` command line: a client of the HTTP API, and the names of what the gate itself can be told to do.
 //!
 //! [`Cli`] is what a command line says; [`run`] does the commands that are calls to a gate. Those of the composition root
-//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`], [`Command::Authz`]) are done by `main`.
+//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`], [`Command::Authz`], and what looks into the database)
+//! are done by `main`.
 //!
 //! Tables are for people, `--json` is for scripts and gives exactly the API's JSON: lists as one array over all pages.
 //! Whoever writes scripts finds the exit codes in [`exit`].
@@ -26,7 +27,7 @@ pub use connection::Variables;
 pub use error::{CliError, exit};
 
 use client::Client;
-use commands::{completions, execution, job, message, revocation, task, token, whoami, workflow, workspace};
+use commands::{audit, completions, execution, job, message, revocation, task, token, whoami, workflow, workspace};
 use output::Output;
 
 const EXIT_CODES: &str = "\
@@ -97,6 +98,9 @@ pub enum Command {
     /// Refuse tokens of identity providers before their end
     #[command(subcommand, visible_alias = "revocations")]
     Revocation(RevocationCommand),
+    /// Read and verify the audit
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Deploy, run and watch workflows
     #[command(subcommand, visible_alias = "workflows")]
     Workflow(WorkflowCommand),
@@ -125,6 +129,7 @@ pub enum Command {
 }
 
 pub use commands::{
+    audit::{AuditCommand, DatabaseOptions, ExportAudit, ListAudit, VerifyAudit},
     authz::{AuthzCommand, Why},
     completions::Completions,
     execution::ExecutionCommand,
@@ -198,6 +203,7 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
         Command::Workspace(command) => workspace::run(command, &session).await,
         Command::Token(command) => token::run(command, &session).await,
         Command::Revocation(command) => revocation::run(command, &session).await,
+        Command::Audit(AuditCommand::List(wish)) => audit::list(wish, &session).await,
         Command::Workflow(command) => workflow::run(command, &session).await,
         Command::Execution(command) => execution::run(command, &session).await,
         Command::Task(command) => task::run(command, &session).await,
@@ -205,7 +211,12 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
         Command::Message(command) => message::run(command, &session).await,
         Command::Signal(command) => message::run_signal(command, &session).await,
         Command::Whoami => whoami::run(&session).await,
-        Command::Serve(_) | Command::Config(_) | Command::Openapi | Command::Authz(_) | Command::Completions(_) => {
+        Command::Serve(_)
+        | Command::Config(_)
+        | Command::Openapi
+        | Command::Authz(_)
+        | Command::Completions(_)
+        | Command::Audit(AuditCommand::Verify(_) | AuditCommand::Export(_)) => {
             Err(CliError::Usage("this command runs in the gate itself".to_owned()))
         }
     }

@@ -5,6 +5,7 @@
 //! the headers of every answer and one line in the log. Statuses are known to `problem.rs` and `codes.rs` alone.
 
 mod answers;
+mod audit;
 mod body;
 mod call;
 mod client_address;
@@ -63,6 +64,7 @@ use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    audit::AuditApi,
     client_address::ClientAddress,
     deployments::DeploymentsApi,
     engines::EnginesApi,
@@ -134,8 +136,16 @@ impl Default for Settings {
 /// All operations.
 type Apis = (Admission, Work);
 /// Who comes in. (In two halves, since a tuple of poem-openapi has room for 16.)
-type Admission =
-    (OperationsApi, IdentityApi, ServiceTokensApi, RevocationsApi, WorkosEventsApi, WorkspacesApi, MembersApi);
+type Admission = (
+    OperationsApi,
+    IdentityApi,
+    ServiceTokensApi,
+    RevocationsApi,
+    WorkosEventsApi,
+    AuditApi,
+    WorkspacesApi,
+    MembersApi,
+);
 /// What they do.
 type Work = (
     WorkflowsApi,
@@ -164,6 +174,7 @@ pub fn routes(
         ServiceTokensApi { app: app_of() },
         RevocationsApi { app: app_of() },
         WorkosEventsApi { app: app_of(), webhooks: settings.workos.clone() },
+        AuditApi { app: app_of() },
         WorkspacesApi { app: app_of() },
         MembersApi { app: app_of() },
     );

@@ -14,6 +14,9 @@ pub(super) enum Tag {
     /// What ends the tokens of identity providers before their time.
     #[oai(rename = "revocations")]
     Revocations,
+    /// Who did what.
+    #[oai(rename = "audit")]
+    Audit,
     /// The tenancy units.
     #[oai(rename = "workspaces")]
     Workspaces,

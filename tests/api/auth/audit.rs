@@ -116,7 +116,6 @@ async fn refusals_members_and_workspaces_are_told() {
 }
 
 #[tokio::test]
-#[ignore = "waits for /api/admin/revocations"]
 async fn revocations_are_told() {
     let root = town().root();
     let order = json!({"kind": "session", "issuer": "corp", "value": unique("sid"), "reason": "r"});

@@ -90,7 +90,6 @@ async fn members_are_seen_to() {
 }
 
 #[tokio::test]
-#[ignore = "waits for /api/admin/revocations"]
 async fn revocations_are_made_listed_and_lifted() {
     let gate = town();
     let (root, subject) = (gate.root(), unique("ada"));

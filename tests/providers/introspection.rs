@@ -10,7 +10,7 @@ use tidegate::{
     adapters::{
         auth::{
             introspection::{BadIssuer, IntrospectionIssuer, IntrospectionValidator},
-            jwt::checks::Audience,
+            jwt::Audience,
         },
         clock::ManualClock,
     },

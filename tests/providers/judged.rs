@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate::{
-    adapters::auth::jwt::checks::Audience,
+    adapters::auth::jwt::Audience,
     domain::{identity::IdentityKind, scope::Scope},
     ports::token_validator::{AuthError, Rejection},
 };

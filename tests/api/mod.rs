@@ -12,6 +12,7 @@ mod limits;
 mod messages;
 mod models;
 mod operations;
+mod people;
 mod processes;
 mod service_tokens;
 mod shutdown;

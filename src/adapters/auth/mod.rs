@@ -1,7 +1,10 @@
 //! Validators of bearer tokens.
 
 pub mod bootstrap;
+pub mod jwt;
+mod outgoing;
 pub mod service_tokens;
+pub mod workos_api;
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! The composition root: adapters are named here and in [`config`](crate::config), and nowhere else.
 
+mod audit;
 mod authz_why;
 mod command;
 mod first_token;
@@ -26,6 +27,7 @@ use crate::{
     },
     app::{
         App,
+        audit::{AuditKey, AuditWork, Collector, Sequencer},
         authenticate::{AnonymousAccess, Authenticator, Entrance, Mode, Scheme},
         background::Background,
         commands::Commands,
@@ -93,6 +95,8 @@ pub struct Parts {
     pub max_token_life: Option<SignedDuration>,
     /// How long what ended stays readable.
     pub history_ttl: SignedDuration,
+    /// What the audit is chained under.
+    pub audit_key: AuditKey,
 }
 
 impl Parts {
@@ -116,6 +120,7 @@ impl Parts {
             limits: LimitPolicy::default(),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
+            audit_key: AuditKey::new(None),
         })
     }
 
@@ -134,6 +139,7 @@ pub struct Gate {
     /// The use cases: what a driving adapter stands on.
     pub app: Arc<App>,
     background: Background,
+    audit: AuditWork,
     uses: Arc<TokenUses>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -143,6 +149,8 @@ pub struct Gate {
 const WRITE_USES_EVERY: Duration = Duration::from_secs(5);
 /// How long the last writing may take when the gate stops.
 const WRITE_USES_WITHIN: Duration = Duration::from_secs(1);
+/// The same of the last entries of the audit.
+const WRITE_AUDIT_WITHIN: Duration = Duration::from_secs(2);
 
 impl Gate {
     /// Puts a gate together. Nothing runs before [`start`](Self::start).
@@ -150,7 +158,7 @@ impl Gate {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
         let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
-        let Parts { validators, issuers, only_looks, .. } = parts;
+        let Parts { validators, issuers, only_looks, audit_key, .. } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
@@ -167,6 +175,10 @@ impl Gate {
             stop.clone(),
         );
         let core = Core { commands, engines };
+
+        let collector = Arc::new(Collector::new(Arc::clone(&repository), Arc::clone(&clock)));
+        let sequencer = Sequencer::new(core.commands.clone(), audit_key);
+        let audit = AuditWork::new(Arc::clone(&collector), sequencer, Arc::clone(&signals));
 
         let uses = Arc::new(TokenUses::new(Arc::clone(&repository), Arc::clone(&clock)));
         let log = Arc::new(RevocationLog::new(Arc::clone(&repository), Arc::clone(&signals)));
@@ -192,13 +204,14 @@ impl Gate {
         );
 
         let background = Background::new(core.clone(), publisher, Arc::clone(&feed), log, history_ttl, stop.clone());
-        let app = Arc::new(App::new(repository, core, authenticator, people, feed, max_token_life));
-        Self { app, background, uses, tasks, stop }
+        let app = Arc::new(App::new(repository, core, authenticator, people, feed, collector, max_token_life));
+        Self { app, background, audit, uses, tasks, stop }
     }
 
-    /// Begins the gate's own work: numbering and publishing events, firing timers, forgetting what is old.
+    /// Begins the gate's own work: keeping the audit, numbering and publishing events, firing timers, forgetting what is old.
     pub fn start(&self) {
         self.background.start();
+        self.audit.start(&self.tasks, &self.stop);
         let (uses, stop) = (Arc::clone(&self.uses), self.stop.clone());
         drop(context::spawn(&self.tasks, async move {
             while stop.run_until_cancelled(tokio::time::sleep(WRITE_USES_EVERY)).await.is_some() {
@@ -217,6 +230,11 @@ impl Gate {
         http::serve(listener, http::routes(Arc::clone(&self.app), settings, &stopping), stopping, grace).await
     }
 
+    /// The audit's own work: for whoever wants entries chained now.
+    pub const fn audit(&self) -> &AuditWork {
+        &self.audit
+    }
+
     /// Says when the gate is stopping: open streams and waits end with it.
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()
@@ -232,6 +250,9 @@ impl Gate {
         // Last, since requests that were under way have used tokens, too.
         if tokio::time::timeout(WRITE_USES_WITHIN, write_uses(&self.uses)).await.is_err() {
             tracing::warn!("the last uses of service tokens could not be written down in time");
+        }
+        if tokio::time::timeout(WRITE_AUDIT_WITHIN, self.audit.finish()).await.is_err() {
+            tracing::warn!("the last entries of the audit could not be written down in time");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The use cases, driven through a gate over memory whose clock and randomness the tests hold.
 
+mod audit;
 mod credentials;
 mod deployments;
 mod jobs;

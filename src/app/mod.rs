@@ -1,6 +1,7 @@
 //! Use cases, one file a capability. They know the domain and the ports, and nothing of HTTP, SQL or any engine's wire.
 
 pub mod access;
+pub mod audit;
 pub mod authenticate;
 pub mod background;
 pub mod commands;
@@ -32,9 +33,21 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use self::{
-    authenticate::Authenticator, core::Core, deployments::Deployments, events::Events, executions::Executions,
-    jobs::Jobs, members::Members, messages::Messages, people::People, processes::Processes,
-    service_tokens::ServiceTokens, tasks::Tasks, workflows::Workflows, workspaces::Workspaces,
+    audit::{Audit, Collector},
+    authenticate::Authenticator,
+    core::Core,
+    deployments::Deployments,
+    events::Events,
+    executions::Executions,
+    jobs::Jobs,
+    members::Members,
+    messages::Messages,
+    people::People,
+    processes::Processes,
+    service_tokens::ServiceTokens,
+    tasks::Tasks,
+    workflows::Workflows,
+    workspaces::Workspaces,
 };
 use crate::ports::{
     publisher::EventFeed,
@@ -70,6 +83,8 @@ pub struct App {
     pub tokens: ServiceTokens,
     /// Event channels.
     pub events: Events,
+    /// The audit.
+    pub audit: Audit,
     /// Units of work and engines.
     pub core: Core,
     repository: Arc<dyn Repository>,
@@ -83,6 +98,7 @@ impl App {
         authenticator: Authenticator,
         people: Arc<People>,
         feed: Arc<dyn EventFeed>,
+        collector: Arc<Collector>,
         max_token_life: Option<SignedDuration>,
     ) -> Self {
         Self {
@@ -99,6 +115,7 @@ impl App {
             messages: Messages::new(core.clone()),
             tokens: ServiceTokens::new(core.commands.clone(), max_token_life),
             events: Events::new(core.commands.clone(), feed),
+            audit: Audit::new(core.clone(), collector),
             core,
             repository,
         }

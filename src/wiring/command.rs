@@ -9,10 +9,13 @@ use std::{
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
-use super::{authz_why, serve};
+use super::{audit, authz_why, serve};
 use crate::{
     adapters::{
-        cli::{self, AuthzCommand, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        cli::{
+            self, AuditCommand, AuthzCommand, Cli, CliError, Command, ConfigCommand, ConfigOptions, DatabaseOptions,
+            ExportAudit, Variables, VerifyAudit, exit,
+        },
         http::Document,
     },
     config::{self, Argument, LogFormat, Sources, TelemetryConfig},
@@ -30,6 +33,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Openapi => {
             let document = Document::generate();
             print(if json { document.json() } else { document.yaml() })
+        }
+        Command::Audit(AuditCommand::Verify(VerifyAudit { anchor, database })) => {
+            audit::run_verify(&of_database(sources, database), anchor.as_deref(), json)
+        }
+        Command::Audit(AuditCommand::Export(ExportAudit { after, database })) => {
+            audit::run_export(&of_database(sources, database), after)
         }
         _ => call(cli, sources),
     }
@@ -96,6 +105,16 @@ fn call(cli: Cli, sources: Sources) -> ExitCode {
         },
         |()| ExitCode::SUCCESS,
     )
+}
+
+/// The config of a command that looks into the database.
+fn of_database(sources: Sources, options: DatabaseOptions) -> Sources {
+    with_options(sources, ConfigOptions { config: options.config, bind: None, set: options.set })
+}
+
+/// Runs something on this thread.
+pub(super) fn runtime_of_one<T>(work: impl Future<Output = Result<T, Box<dyn Error>>>) -> Result<T, Box<dyn Error>> {
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 pub(super) fn with_options(sources: Sources, options: ConfigOptions) -> Sources {

@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError};
+use super::{BootstrapToken, Gate, Parts, audit::audit_key, first_token, first_token::FirstTokenError};
 use crate::{
     adapters::{
         clock::SystemClock,
@@ -122,6 +122,10 @@ impl Store {
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     let engine = engine(&config)?;
     let store = Store::open(&config).await?;
+    if config.database.url.stored().is_some() && config.audit.key.is_none() {
+        let message = "is not set: whoever can write the database can make the audit's chain anew (docs/audit.md)";
+        tracing::warn!(key = "audit.key", "{message}");
+    }
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
     // Before the first token is made: a start that fails here leaves nothing behind.
@@ -180,6 +184,7 @@ pub(super) fn parts(config: &Config, repository: Arc<dyn Repository>, engine: En
         },
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
+        audit_key: audit_key(config),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Black-box tests: the real binary, spoken to over HTTP by what the contracts say, a file a capability.
 
+mod audit;
 mod bad_input;
 mod deployments;
 mod elements;
@@ -12,7 +13,6 @@ mod limits;
 mod messages;
 mod models;
 mod operations;
-mod people;
 mod processes;
 mod service_tokens;
 mod shutdown;

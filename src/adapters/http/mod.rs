@@ -5,6 +5,7 @@
 //! the headers of every answer and one line in the log. Statuses are known to `problem.rs` and `codes.rs` alone.
 
 mod answers;
+mod audit;
 mod body;
 mod call;
 mod client_address;
@@ -61,6 +62,7 @@ use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    audit::AuditApi,
     client_address::ClientAddress,
     deployments::DeploymentsApi,
     engines::EnginesApi,
@@ -128,6 +130,7 @@ type Apis = (
     OperationsApi,
     IdentityApi,
     ServiceTokensApi,
+    AuditApi,
     WorkspacesApi,
     MembersApi,
     WorkflowsApi,
@@ -154,6 +157,7 @@ pub fn routes(
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi { app: app_of() },
         ServiceTokensApi { app: app_of() },
+        AuditApi { app: app_of() },
         WorkspacesApi { app: app_of() },
         MembersApi { app: app_of() },
         WorkflowsApi { app: app_of() },

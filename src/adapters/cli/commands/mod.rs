@@ -1,5 +1,6 @@
 //! The commands, one file a subject: what it takes, what it calls, what it shows.
 
+pub(super) mod audit;
 pub(super) mod authz;
 pub(super) mod completions;
 pub(super) mod execution;

@@ -13,6 +13,7 @@ mod rights;
 mod service_tokens;
 mod timers;
 mod town;
+mod two_replicas;
 mod units;
 mod workspaces;
 mod world;

@@ -78,6 +78,12 @@ pub enum ServeError {
     Server(#[source] std::io::Error),
 }
 
+/// Where the database is; `None`: in memory.
+fn database(config: &Config) -> Option<DatabaseConfig> {
+    let url = config.database.url.stored().cloned()?;
+    Some(DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) })
+}
+
 /// An opened store, and how it is closed.
 pub(super) enum Store {
     Memory(MemoryRepository),
@@ -86,20 +92,17 @@ pub(super) enum Store {
 
 impl Store {
     async fn open(config: &Config) -> Result<Self, ServeError> {
-        let store = Self::open_as_it_is(config).await?;
-        if let Self::Database(repository) = &store {
-            repository.migrate().await?;
-        }
-        Ok(store)
+        let Some(database) = database(config) else { return Ok(Self::Memory(MemoryRepository::default())) };
+        let repository = SeaOrmRepository::connect(&database).await?;
+        repository.migrate().await?;
+        Ok(Self::Database(Arc::new(repository)))
     }
 
-    /// Without bringing it up to date: that is the server's to do.
-    pub(super) async fn open_as_it_is(config: &Config) -> Result<Self, ServeError> {
-        let Some(url) = config.database.url.stored().cloned() else {
-            return Ok(Self::Memory(MemoryRepository::default()));
-        };
-        let database = DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) };
-        Ok(Self::Database(Arc::new(SeaOrmRepository::connect(&database).await?)))
+    /// Beside a server that runs: nothing can be changed.
+    pub(super) async fn open_for_reading(config: &Config) -> Result<Self, ServeError> {
+        let Some(database) = database(config) else { return Ok(Self::Memory(MemoryRepository::default())) };
+        let database = DatabaseConfig { max_connections: 2, ..database };
+        Ok(Self::Database(Arc::new(SeaOrmRepository::open_for_reading(&database).await?)))
     }
 
     pub(super) fn repository(&self) -> Arc<dyn Repository> {

@@ -3,6 +3,7 @@
 mod command;
 mod first_token;
 mod serve;
+mod sessions;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -14,7 +15,12 @@ pub use self::command::run;
 pub use self::serve::{ServeError, serve};
 use crate::{
     adapters::{
-        auth::{AsValidated, bootstrap::WithBootstrapToken, service_tokens::ServiceTokenValidator},
+        auth::{
+            AsValidated,
+            bootstrap::WithBootstrapToken,
+            service_tokens::ServiceTokenValidator,
+            sessions::{SessionKey, SessionTokens, SessionValidator},
+        },
         clock::SystemClock,
         engines::embedded::{AutoCommitEngine, EmbeddedEngine},
         http::{self, Settings},
@@ -34,6 +40,7 @@ use crate::{
         limits::{LimitPolicy, Limits},
         people::{Issuer, People},
         revocation_log::RevocationLog,
+        sessions::{BootstrapRights, Parents, Sessions},
         signals::{POLL, Signals},
         token_uses::TokenUses,
     },
@@ -41,12 +48,13 @@ use crate::{
         bearer::BearerToken,
         engine::EngineName,
         scope::{Scopes, all_scopes},
+        session::DEFAULT_TTL_SECONDS,
         text::InvalidText,
         workspace::WorkspaceAccess,
     },
     ports::{
         clock::Clock, publisher::EventFeed, rate_limiter::RateLimiter, repository::Repository, rng::Rng,
-        token_validator::TokenValidator,
+        session_signer::SessionSigner, token_validator::TokenValidator,
     },
 };
 
@@ -59,6 +67,12 @@ pub struct BootstrapToken {
     pub scopes: Scopes,
     /// From this moment on it is refused.
     pub expires_at: Option<Timestamp>,
+}
+
+impl From<&BootstrapToken> for BootstrapRights {
+    fn from(token: &BootstrapToken) -> Self {
+        Self { scopes: token.scopes.clone(), expires_at: token.expires_at }
+    }
 }
 
 /// What a gate is made of. [`Parts::in_memory`] has a value for each; replace what you have better.
@@ -86,6 +100,10 @@ pub struct Parts {
     pub limiter: Arc<dyn RateLimiter>,
     /// How many failures are judged.
     pub limits: LimitPolicy,
+    /// What widgets' sessions are signed with; without it none are made.
+    pub sessions: Option<Arc<SessionTokens>>,
+    /// How long one lives at most.
+    pub session_ttl: SignedDuration,
     /// The longest life that a service token may be given.
     pub max_token_life: Option<SignedDuration>,
     /// How long what ended stays readable.
@@ -110,6 +128,8 @@ impl Parts {
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
             limiter: Arc::new(MemoryLimiter::default()),
             limits: LimitPolicy::default(),
+            sessions: Some(Arc::new(SessionTokens::new("tidegate", "chatkit", SessionKey::random(&SystemRng)))),
+            session_ttl: SignedDuration::from_secs(DEFAULT_TTL_SECONDS),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
         })
@@ -146,7 +166,7 @@ impl Gate {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
         let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
-        let Parts { validators, issuers, .. } = parts;
+        let Parts { validators, issuers, sessions, session_ttl, .. } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
@@ -174,8 +194,22 @@ impl Gate {
             Arc::clone(&people),
         );
         let configured = bootstrap.is_some() || !validators.is_empty();
-        let validator = with_bootstrap(bootstrap, clock, Arc::new(tokens));
+        let parents = Parents::new(
+            Arc::clone(&repository),
+            Arc::clone(&clock),
+            Arc::clone(&signals),
+            Arc::clone(&people),
+            bootstrap.as_ref().map(BootstrapRights::from),
+        );
+        let validator = with_bootstrap(bootstrap, Arc::clone(&clock), Arc::new(tokens));
         let mut schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
+        // Before the issuers: none of them judges what says that the gate made it.
+        schemes.extend(sessions.clone().map(|tokens| Scheme {
+            validator: Arc::new(SessionValidator::new(tokens, parents, clock, Arc::clone(&signals))),
+            extractor: Arc::new(AsValidated),
+        }));
+        let signer = sessions.map(|tokens| -> Arc<dyn SessionSigner> { tokens });
+        let sessions = Sessions::new(core.commands.clone(), signer, session_ttl);
         schemes.extend(validators.into_iter().map(|validator| Scheme { validator, extractor: people.clone() }));
         let authenticator = Authenticator::new(
             Entrance { mode, configured, anonymous },
@@ -188,7 +222,7 @@ impl Gate {
         );
 
         let background = Background::new(core.clone(), publisher, Arc::clone(&feed), log, history_ttl, stop.clone());
-        let app = Arc::new(App::new(repository, core, authenticator, people, feed, max_token_life));
+        let app = Arc::new(App::new(repository, core, authenticator, people, sessions, feed, max_token_life));
         Self { app, background, uses, tasks, stop }
     }
 

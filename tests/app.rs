@@ -9,6 +9,7 @@ mod owned_tokens;
 mod people;
 mod repeats;
 mod service_tokens;
+mod sessions;
 mod timers;
 mod town;
 mod units;

@@ -20,6 +20,7 @@ pub mod processes;
 pub mod recorder;
 pub mod revocation_log;
 pub mod service_tokens;
+pub mod sessions;
 pub mod signals;
 pub mod standing;
 pub mod tasks;
@@ -34,7 +35,7 @@ use jiff::SignedDuration;
 use self::{
     authenticate::Authenticator, core::Core, deployments::Deployments, events::Events, executions::Executions,
     jobs::Jobs, members::Members, messages::Messages, people::People, processes::Processes,
-    service_tokens::ServiceTokens, tasks::Tasks, workflows::Workflows, workspaces::Workspaces,
+    service_tokens::ServiceTokens, sessions::Sessions, tasks::Tasks, workflows::Workflows, workspaces::Workspaces,
 };
 use crate::ports::{
     publisher::EventFeed,
@@ -68,6 +69,8 @@ pub struct App {
     pub messages: Messages,
     /// Service tokens.
     pub tokens: ServiceTokens,
+    /// Sessions of widgets.
+    pub sessions: Sessions,
     /// Event channels.
     pub events: Events,
     /// Units of work and engines.
@@ -82,6 +85,7 @@ impl App {
         core: Core,
         authenticator: Authenticator,
         people: Arc<People>,
+        sessions: Sessions,
         feed: Arc<dyn EventFeed>,
         max_token_life: Option<SignedDuration>,
     ) -> Self {
@@ -98,6 +102,7 @@ impl App {
             jobs: Jobs::new(core.clone()),
             messages: Messages::new(core.clone()),
             tokens: ServiceTokens::new(core.commands.clone(), max_token_life),
+            sessions,
             events: Events::new(core.commands.clone(), feed),
             core,
             repository,

@@ -12,9 +12,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError};
+use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError, sessions::session_tokens};
 use crate::{
     adapters::{
+        auth::sessions::SessionKeyError,
         clock::SystemClock,
         http::{Settings, TrustedProxies},
         persistence::{
@@ -57,6 +58,9 @@ pub enum ServeError {
     /// The limits have no store.
     #[error("auth.rate_limit.redis_url {0}")]
     Limits(#[from] RedisUrlError),
+    /// Sessions cannot be signed.
+    #[error("sessions.key {0}")]
+    Sessions(#[from] SessionKeyError),
     /// The first token could not be made or shown.
     #[error("the first service token could not be made")]
     FirstToken(#[from] FirstTokenError),
@@ -117,6 +121,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let store = Store::open(&config).await?;
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    let sessions = session_tokens(&config, &*rng)?;
     // Before the first token is made: a start that fails here leaves nothing behind.
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
@@ -147,6 +152,8 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
             identity: config.auth.rate_limit.identity,
             interval: config.auth.rate_limit.interval,
         },
+        sessions,
+        session_ttl: config.sessions.ttl,
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
     });

@@ -2,6 +2,7 @@
 
 pub mod bootstrap;
 pub mod service_tokens;
+pub mod sessions;
 
 use std::sync::Arc;
 

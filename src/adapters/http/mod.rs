@@ -7,6 +7,7 @@
 mod answers;
 mod body;
 mod call;
+mod chatkit;
 mod client_address;
 mod codes;
 mod conditions;
@@ -61,6 +62,7 @@ use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    chatkit::ChatkitApi,
     client_address::ClientAddress,
     deployments::DeploymentsApi,
     engines::EnginesApi,
@@ -122,6 +124,7 @@ impl Default for Settings {
 type Apis = (
     OperationsApi,
     IdentityApi,
+    ChatkitApi,
     ServiceTokensApi,
     WorkspacesApi,
     MembersApi,
@@ -148,6 +151,7 @@ pub fn routes(
     let apis: Apis = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi,
+        ChatkitApi { app: app_of() },
         ServiceTokensApi { app: app_of() },
         WorkspacesApi { app: app_of() },
         MembersApi { app: app_of() },

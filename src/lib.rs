@@ -38,6 +38,7 @@
 pub mod adapters;
 pub mod app;
 pub mod config;
+pub mod conformance;
 pub mod domain;
 pub mod ports;
 pub mod wiring;

@@ -1,5 +1,7 @@
 //! The composition root: adapters are named here and in [`config`](crate::config), and nowhere else.
 
+mod audit;
+mod authz_why;
 mod command;
 mod first_token;
 mod serve;
@@ -30,7 +32,8 @@ use crate::{
         rng::SystemRng,
     },
     app::{
-        App,
+        App, Callers,
+        audit::{AuditKey, AuditWork, Collector, Sequencer},
         authenticate::{AnonymousAccess, Authenticator, Entrance, Mode, Scheme},
         background::Background,
         commands::Commands,
@@ -94,6 +97,8 @@ pub struct Parts {
     pub validators: Vec<Arc<dyn TokenValidator>>,
     /// Those issuers: what their tokens can come to, and who tells what their people are called.
     pub issuers: Vec<Issuer>,
+    /// Whether the gate only looks: nobody becomes a user at first sight, but is judged as if they had.
+    pub only_looks: bool,
     /// What anonymous callers may do in mode `optional`.
     pub anonymous: AnonymousAccess,
     /// Where failures to authenticate are counted.
@@ -108,6 +113,8 @@ pub struct Parts {
     pub max_token_life: Option<SignedDuration>,
     /// How long what ended stays readable.
     pub history_ttl: SignedDuration,
+    /// What the audit is chained under.
+    pub audit_key: AuditKey,
 }
 
 impl Parts {
@@ -125,6 +132,7 @@ impl Parts {
             bootstrap: None,
             validators: Vec::new(),
             issuers: Vec::new(),
+            only_looks: false,
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
             limiter: Arc::new(MemoryLimiter::default()),
             limits: LimitPolicy::default(),
@@ -132,6 +140,7 @@ impl Parts {
             session_ttl: SignedDuration::from_secs(DEFAULT_TTL_SECONDS),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
+            audit_key: AuditKey::new(None),
         })
     }
 
@@ -150,6 +159,7 @@ pub struct Gate {
     /// The use cases: what a driving adapter stands on.
     pub app: Arc<App>,
     background: Background,
+    audit: AuditWork,
     uses: Arc<TokenUses>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -159,6 +169,8 @@ pub struct Gate {
 const WRITE_USES_EVERY: Duration = Duration::from_secs(5);
 /// How long the last writing may take when the gate stops.
 const WRITE_USES_WITHIN: Duration = Duration::from_secs(1);
+/// The same of the last entries of the audit.
+const WRITE_AUDIT_WITHIN: Duration = Duration::from_secs(2);
 
 impl Gate {
     /// Puts a gate together. Nothing runs before [`start`](Self::start).
@@ -166,7 +178,7 @@ impl Gate {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
         let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
-        let Parts { validators, issuers, sessions, session_ttl, .. } = parts;
+        let Parts { validators, issuers, sessions, session_ttl, only_looks, audit_key, .. } = parts;
         let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
@@ -184,9 +196,13 @@ impl Gate {
         );
         let core = Core { commands, engines };
 
+        let collector = Arc::new(Collector::new(Arc::clone(&repository), Arc::clone(&clock)));
+        let sequencer = Sequencer::new(core.commands.clone(), audit_key);
+        let audit = AuditWork::new(Arc::clone(&collector), sequencer, Arc::clone(&signals));
+
         let uses = Arc::new(TokenUses::new(Arc::clone(&repository), Arc::clone(&clock)));
         let log = Arc::new(RevocationLog::new(Arc::clone(&repository), Arc::clone(&signals)));
-        let people = Arc::new(People::new(issuers, core.commands.clone(), Arc::clone(&log)));
+        let people = Arc::new(People::new(issuers, only_looks, core.commands.clone(), Arc::clone(&log)));
         let tokens = ServiceTokenValidator::new(
             Arc::clone(&repository),
             Arc::clone(&clock),
@@ -222,13 +238,15 @@ impl Gate {
         );
 
         let background = Background::new(core.clone(), publisher, Arc::clone(&feed), log, history_ttl, stop.clone());
-        let app = Arc::new(App::new(repository, core, authenticator, people, sessions, feed, max_token_life));
-        Self { app, background, uses, tasks, stop }
+        let callers = Callers { authenticator, people, sessions };
+        let app = Arc::new(App::new(repository, core, callers, feed, collector, max_token_life));
+        Self { app, background, audit, uses, tasks, stop }
     }
 
-    /// Begins the gate's own work: numbering and publishing events, firing timers, forgetting what is old.
+    /// Begins the gate's own work: keeping the audit, numbering and publishing events, firing timers, forgetting what is old.
     pub fn start(&self) {
         self.background.start();
+        self.audit.start(&self.tasks, &self.stop);
         let (uses, stop) = (Arc::clone(&self.uses), self.stop.clone());
         drop(context::spawn(&self.tasks, async move {
             while stop.run_until_cancelled(tokio::time::sleep(WRITE_USES_EVERY)).await.is_some() {
@@ -247,6 +265,11 @@ impl Gate {
         http::serve(listener, http::routes(Arc::clone(&self.app), settings, &stopping), stopping, grace).await
     }
 
+    /// The audit's own work: for whoever wants entries chained now.
+    pub const fn audit(&self) -> &AuditWork {
+        &self.audit
+    }
+
     /// Says when the gate is stopping: open streams and waits end with it.
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()
@@ -262,6 +285,9 @@ impl Gate {
         // Last, since requests that were under way have used tokens, too.
         if tokio::time::timeout(WRITE_USES_WITHIN, write_uses(&self.uses)).await.is_err() {
             tracing::warn!("the last uses of service tokens could not be written down in time");
+        }
+        if tokio::time::timeout(WRITE_AUDIT_WITHIN, self.audit.finish()).await.is_err() {
+            tracing::warn!("the last entries of the audit could not be written down in time");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The use cases, driven through a gate over memory whose clock and randomness the tests hold.
 
+mod audit;
 mod credentials;
 mod deployments;
 mod jobs;
@@ -8,6 +9,7 @@ mod members;
 mod owned_tokens;
 mod people;
 mod repeats;
+mod rights;
 mod service_tokens;
 mod sessions;
 mod timers;

@@ -5,6 +5,7 @@ mod answers;
 mod bodies;
 mod credentials;
 mod document;
+mod people;
 mod resources;
 mod running;
 mod sockets;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    access,
+    access, audit,
     commands::{Commands, Unit},
     error::{AppError, ConflictError, Noun},
     people::People,
@@ -20,6 +20,12 @@ use crate::{
     },
     ports::{repository::Member, token_validator::AuthError},
 };
+
+/// What a person's token must let through, so that their role shows them members: what every other look into a workspace
+/// needs.
+pub const SEES: Scope = Scope::WorkflowsRead;
+/// What it must let through, so that their role changes members: a token that was bounded to reading changes nothing.
+pub const CHANGES: Scope = Scope::WorkflowsWrite;
 
 /// Shows, makes, changes and removes members.
 #[derive(Debug, Clone)]
@@ -46,7 +52,7 @@ impl Members {
         page: &PageRequest,
     ) -> Result<Page<Member>, AppError> {
         reached(who, workspace)?;
-        if authority(who, who.rights.role_in(workspace), workspace, Scope::WorkflowsRead) < Some(Role::Admin) {
+        if authority(who, who.rights.role_in(workspace), workspace, SEES) < Some(Role::Admin) {
             return Err(refused(who));
         }
         let mut view = self.commands.view().await?;
@@ -120,6 +126,7 @@ async fn put(
     if present != Some(role) {
         let membership = Membership { user: user.clone(), workspace: workspace.clone(), role, since: unit.now };
         unit.uow().memberships().put(&membership).await?;
+        audit::record(unit, who, audit::action::MEMBERSHIP_PUT, &user.to_string(), Some(&workspace)).await?;
         unit.tell(Notice::Memberships(user.clone())).await?;
     }
     let member = unit.uow().memberships().find(&user, &workspace).await?;
@@ -128,7 +135,7 @@ async fn put(
 
 async fn remove(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId, user: UserId) -> Result<(), AppError> {
     let authority = hold(unit, who, workspace).await?;
-    let leaving = who.user().as_ref() == Some(&user) && who.is_allowed(Scope::WorkflowsWrite);
+    let leaving = who.user().as_ref() == Some(&user) && who.is_allowed(CHANGES);
     if authority < Some(Role::Admin) && !leaving {
         return Err(refused(who));
     }
@@ -141,6 +148,7 @@ async fn remove(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId, user: 
         not_the_last_owner(unit, workspace).await?;
     }
     unit.uow().memberships().remove(&user, workspace).await?;
+    audit::record(unit, who, audit::action::MEMBERSHIP_REMOVE, &user.to_string(), Some(workspace)).await?;
     unit.tell(Notice::Memberships(user)).await?;
     Ok(())
 }
@@ -160,14 +168,14 @@ async fn hold(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId) -> Resul
     {
         role = unit.uow().memberships().find(&user, workspace).await?.map(|member| member.membership.role);
     }
-    Ok(authority(who, role, workspace, Scope::WorkflowsWrite))
+    Ok(authority(who, role, workspace, CHANGES))
 }
 
 /// Up to which role a caller of this role may change members; from [`Role::Admin`] on they may at all.
 ///
-/// A role counts for a person who comes with a token of their own that lets `least` through: a token that was bounded to
-/// reading changes no members, and neither a widget's session nor a service token does so in its person's name. Who has
-/// `admin:workspaces:write` in the workspace may do as its owners do.
+/// A role counts for a person who comes with a token of their own that lets `least` through: neither a widget's session nor
+/// a service token sees to members in its person's name. Who has `admin:workspaces:write` in the workspace may do as its
+/// owners do.
 fn authority(who: &Identity, role: Option<Role>, workspace: &WorkspaceId, least: Scope) -> Option<Role> {
     if who.may(Scope::AdminWorkspacesWrite, workspace) {
         return Some(Role::Owner);

@@ -1,6 +1,7 @@
 //! Use cases, one file a capability. They know the domain and the ports, and nothing of HTTP, SQL or any engine's wire.
 
 pub mod access;
+pub mod audit;
 pub mod authenticate;
 pub mod background;
 pub mod commands;
@@ -33,14 +34,38 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use self::{
-    authenticate::Authenticator, core::Core, deployments::Deployments, events::Events, executions::Executions,
-    jobs::Jobs, members::Members, messages::Messages, people::People, processes::Processes,
-    service_tokens::ServiceTokens, sessions::Sessions, tasks::Tasks, workflows::Workflows, workspaces::Workspaces,
+    audit::{Audit, Collector},
+    authenticate::Authenticator,
+    core::Core,
+    deployments::Deployments,
+    events::Events,
+    executions::Executions,
+    jobs::Jobs,
+    members::Members,
+    messages::Messages,
+    people::People,
+    processes::Processes,
+    service_tokens::ServiceTokens,
+    sessions::Sessions,
+    tasks::Tasks,
+    workflows::Workflows,
+    workspaces::Workspaces,
 };
 use crate::ports::{
     publisher::EventFeed,
     repository::{Repository, RepositoryError},
 };
+
+/// Who calls, and what they call with.
+#[derive(Debug)]
+pub struct Callers {
+    /// Who is calling.
+    pub authenticator: Authenticator,
+    /// People.
+    pub people: Arc<People>,
+    /// Sessions of widgets.
+    pub sessions: Sessions,
+}
 
 /// All use cases: what a driving adapter stands on.
 #[derive(Debug)]
@@ -73,6 +98,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Event channels.
     pub events: Events,
+    /// The audit.
+    pub audit: Audit,
     /// Units of work and engines.
     pub core: Core,
     repository: Arc<dyn Repository>,
@@ -83,12 +110,12 @@ impl App {
     pub fn new(
         repository: Arc<dyn Repository>,
         core: Core,
-        authenticator: Authenticator,
-        people: Arc<People>,
-        sessions: Sessions,
+        callers: Callers,
         feed: Arc<dyn EventFeed>,
+        collector: Arc<Collector>,
         max_token_life: Option<SignedDuration>,
     ) -> Self {
+        let Callers { authenticator, people, sessions } = callers;
         Self {
             authenticator,
             workspaces: Workspaces::new(core.clone()),
@@ -104,6 +131,7 @@ impl App {
             tokens: ServiceTokens::new(core.commands.clone(), max_token_life),
             sessions,
             events: Events::new(core.commands.clone(), feed),
+            audit: Audit::new(core.clone(), collector),
             core,
             repository,
         }

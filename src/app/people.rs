@@ -65,18 +65,16 @@ struct Named {
 }
 
 impl People {
-    /// The people of these issuers.
-    pub fn new(issuers: impl IntoIterator<Item = Issuer>, commands: Commands, log: Arc<RevocationLog>) -> Self {
-        Self::of(issuers, Directory::new(commands, log, false))
-    }
-
-    /// The same people, of whom nobody becomes a user by being looked at: they are judged as if they had.
-    pub fn looked_at(issuers: impl IntoIterator<Item = Issuer>, commands: Commands, log: Arc<RevocationLog>) -> Self {
-        Self::of(issuers, Directory::new(commands, log, true))
-    }
-
-    fn of(issuers: impl IntoIterator<Item = Issuer>, directory: Directory) -> Self {
+    /// The people of these issuers. Where it `only_looks`, nobody becomes a user by being looked at: they are judged as if
+    /// they had.
+    pub fn new(
+        issuers: impl IntoIterator<Item = Issuer>,
+        only_looks: bool,
+        commands: Commands,
+        log: Arc<RevocationLog>,
+    ) -> Self {
         let named = |issuer: Issuer| (issuer.policy.name.as_str().to_owned(), issuer);
+        let directory = Directory::new(commands, log, only_looks);
         Self {
             issuers: issuers.into_iter().map(named).collect(),
             directory: Arc::new(directory),

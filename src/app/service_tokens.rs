@@ -1,13 +1,16 @@
 //! Service tokens: made, shown, rotated, revoked. Nobody mints or widens beyond themselves (authentication.md section 4).
 
+mod bounds;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::bounds::{concerns, mints, own_end, seen, within_rights, workspaces_of};
 use super::{
-    access,
+    access, audit,
     commands::{Commands, Once, Unit},
-    error::{AppError, ConflictError, Noun, longest_page},
+    error::{AppError, ConflictError, longest_page},
 };
 use crate::{
     domain::{
@@ -20,9 +23,10 @@ use crate::{
             DEFAULT_OVERLAP, PlainToken, Rotation, RotationError, ServiceToken, ServiceTokenId, TokenStatus,
         },
         text::Remark,
+        user::UserId,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
-    ports::{rng::RngExt, token_validator::AuthError},
+    ports::{repository::RepositoryError, rng::RngExt, token_validator::AuthError},
 };
 
 /// A token to be made.
@@ -110,6 +114,7 @@ impl ServiceTokens {
                     return Err(ConflictError::TokenIdentifierTaken.into());
                 }
                 unit.uow().tokens().insert(&token).await?;
+                record(unit, &maker, audit::action::TOKEN_MINT, &token).await?;
                 let subject = token.id.to_string();
                 Ok((token, subject))
             })
@@ -195,6 +200,7 @@ impl ServiceTokens {
                 token.rotate(rotation, unit.now).map_err(refusal)?;
                 unit.uow().tokens().update(&token).await?;
                 unit.tell(Notice::ServiceToken(id.clone())).await?;
+                record(unit, &who, audit::action::TOKEN_ROTATE, &token).await?;
                 Ok((token, id.to_string()))
             })
         });
@@ -239,7 +245,7 @@ impl ServiceTokens {
                         ids = with_minted(unit, &who, ids).await?;
                     }
                     for id in ids {
-                        revoke(unit, &id, reason.clone()).await?;
+                        revoke(unit, &who, &id, reason.clone()).await?;
                     }
                     Ok(())
                 })
@@ -248,13 +254,49 @@ impl ServiceTokens {
     }
 }
 
-async fn revoke(unit: &mut Unit, id: &ServiceTokenId, reason: Option<Remark>) -> Result<(), AppError> {
+async fn revoke(unit: &mut Unit, who: &Identity, id: &ServiceTokenId, reason: Option<Remark>) -> Result<(), AppError> {
     if let Some(mut token) = unit.uow().tokens().lock(id).await? {
+        let first = token.revoked.is_none();
         token.revoke(reason, unit.now);
         unit.uow().tokens().update(&token).await?;
         unit.tell(Notice::ServiceToken(id.clone())).await?;
+        if first {
+            record(unit, who, audit::action::TOKEN_REVOKE, &token).await?;
+        }
     }
     Ok(())
+}
+
+/// Enters what became of a token, in its workspace if it has one.
+async fn record(
+    unit: &mut Unit,
+    who: &Identity,
+    action: &'static str,
+    token: &ServiceToken,
+) -> Result<(), RepositoryError> {
+    audit::record(unit, who, action, token.id.as_str(), audit::only_one(&token.workspaces)).await
+}
+
+/// Ends whatever belongs to a person, for good: a revocation of theirs is forgotten once no token of their issuer's can be
+/// left, and theirs here may be without end.
+///
+/// # Errors
+/// The store's.
+pub async fn end_with_owner(unit: &mut Unit, owner: &UserId, reason: Option<&Remark>) -> Result<(), AppError> {
+    // Who revoked the person has an entry of their own in the audit.
+    let system = Identity::system("revocation");
+    let mut page = longest_page();
+    loop {
+        let found = unit.uow().tokens().list(&WorkspaceAccess::All, &page).await?;
+        let theirs = found.items.iter().filter(|token| token.owner.as_ref() == Some(owner) && token.revoked.is_none());
+        for token in theirs {
+            revoke(unit, &system, &token.id, reason.cloned()).await?;
+        }
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(()),
+        }
+    }
 }
 
 /// A service token that ended after its caller was let in makes and changes nothing more. Its row is held, so that a
@@ -268,11 +310,6 @@ async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<Option<Servic
         Some(TokenStatus::Expired) => Err(AuthError::TokenExpired.into()),
         Some(TokenStatus::Active | TokenStatus::Rotating) | None => Ok(token),
     }
-}
-
-/// When the caller's own life ends, where what it makes must not outlive it.
-fn own_end(who: &Identity) -> Option<Timestamp> {
-    who.expires_at.filter(|_| who.kind == IdentityKind::Service)
 }
 
 /// The tokens, those that they made, those that these made, …, as far as the caller may revoke them.
@@ -306,62 +343,6 @@ async fn with_minted(
 /// Whether this maker is that service token: a person, or an issuer's service, may be called like one.
 fn is_token(maker: &Maker, id: &ServiceTokenId) -> bool {
     maker.kind == IdentityKind::Service && maker.issuer.is_none() && maker.subject == id.as_str()
-}
-
-fn seen(who: &Identity, scope: Scope, found: Option<ServiceToken>) -> Result<ServiceToken, AppError> {
-    let all_its_workspaces = |token: &ServiceToken| who.where_may(scope).covers(&token.workspaces);
-    let seen = found.filter(|token| all_its_workspaces(token) && concerns(who, token));
-    seen.ok_or(AppError::NotFound(Noun::ServiceToken))
-}
-
-/// A token of no workspace is nobody's by its workspaces: it concerns whoever made it, to whom it belongs, and who reaches
-/// all workspaces.
-fn concerns(who: &Identity, token: &ServiceToken) -> bool {
-    token.workspaces != WorkspaceAccess::none()
-        || who.rights.reaches_all()
-        || token.created_by == Maker::from(who)
-        || (token.owner.is_some() && token.owner == who.user())
-}
-
-/// Whether the caller makes and rotates tokens at all. A widget's session does not, whatever it states.
-fn mints(who: &Identity) -> Result<(), AppError> {
-    if who.credential == CredentialKind::Session {
-        return Err(access::missing_scope(who, Scope::AdminTokensWrite));
-    }
-    access::in_some_workspace(who, Scope::AdminTokensWrite)
-}
-
-/// Nobody hands on what they do not have: each scope must be held in each of the workspaces, and the right to mint too.
-fn within_rights(who: &Identity, scopes: &Scopes, workspaces: &WorkspaceAccess) -> Result<(), AppError> {
-    let lacking = |held: &dyn Fn(Scope) -> bool| -> Result<(), AppError> {
-        let mut needed = scopes.clone();
-        needed.insert(Scope::AdminTokensWrite);
-        needed.retain(|scope| !held(*scope));
-        if needed.is_empty() { Ok(()) } else { Err(access::refused(who, AuthError::MissingScope(needed))) }
-    };
-    // A scope that is held nowhere is said before a workspace that is not theirs.
-    lacking(&|scope| who.may_somewhere(scope))?;
-    if !who.rights.reach().covers(workspaces) {
-        return Err(access::refused(who, AuthError::WorkspaceForbidden));
-    }
-    lacking(&|scope| who.where_may(scope).covers(workspaces))
-}
-
-fn workspaces_of(who: &Identity, new: &NewServiceToken) -> Result<WorkspaceAccess, AppError> {
-    match (&new.workspaces, new.all_workspaces) {
-        (Some(_), true) => {
-            Err(AppError::invalid("/workspace_ids", "cannot stand beside all_workspaces; give one of them"))
-        }
-        (Some(ids), false) => Ok(WorkspaceAccess::Only(ids.clone())),
-        (None, true) => Ok(WorkspaceAccess::All),
-        (None, false) => match who.where_may(Scope::AdminTokensWrite) {
-            WorkspaceAccess::All => {
-                let message = "is needed from a caller with all workspaces, or all_workspaces";
-                Err(AppError::invalid("/workspace_ids", message))
-            }
-            own @ WorkspaceAccess::Only(_) => Ok(own),
-        },
-    }
 }
 
 fn first_time(once: Once<ServiceToken>) -> Result<ServiceToken, AppError> {

@@ -1,7 +1,7 @@
 //! Workspaces: the tenancy units.
 
 use super::{
-    access,
+    access, audit,
     commands::{Answer, Once, Unit},
     core::Core,
     error::{AppError, ConflictError, Noun},
@@ -65,15 +65,17 @@ impl Workspaces {
             Some(name) => name,
             None => Name::parse(id.as_str()).map_err(AppError::text("/name"))?,
         };
-        let maker = owner.clone();
+        let (who, maker) = (who.clone(), owner.clone());
         let once = self.core.commands.once(idempotency, move |unit| {
             let workspace = Workspace { id: id.clone(), name: name.clone(), created_at: unit.now };
-            let maker = maker.clone();
+            let (who, maker) = (who.clone(), maker.clone());
             Box::pin(async move {
                 if unit.uow().workspaces().find(&workspace.id).await?.is_some() {
                     return Err(ConflictError::WorkspaceIdTaken.into());
                 }
                 unit.uow().workspaces().insert(&workspace).await?;
+                let id = &workspace.id;
+                audit::record(unit, &who, audit::action::WORKSPACE_CREATE, id.as_str(), Some(id)).await?;
                 if let Some(maker) = maker {
                     own(unit, maker, workspace.id.clone()).await?;
                 }

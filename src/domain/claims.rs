@@ -120,11 +120,15 @@ fn name(claims: &JsonObject, claim: &str) -> Result<Option<String>, InvalidClaim
     }
 }
 
-/// A text for people to read.
-fn text(claim: &Value) -> Option<String> {
-    let text = claim.as_str()?.trim();
+/// What somebody is called: the text without blanks around it, if it has 1 to 255 characters and no control among them.
+pub fn described(text: &str) -> Option<String> {
+    let text = text.trim();
     let fits = !text.is_empty() && text.chars().count() <= LONGEST_TEXT && !text.chars().any(char::is_control);
     fits.then(|| text.to_owned())
+}
+
+fn text(claim: &Value) -> Option<String> {
+    described(claim.as_str()?)
 }
 
 fn username(policy: &IssuerPolicy, claims: &JsonObject) -> Option<String> {

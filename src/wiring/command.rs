@@ -9,10 +9,13 @@ use std::{
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
-use super::serve;
+use super::{audit, authz_why, serve};
 use crate::{
     adapters::{
-        cli::{self, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        cli::{
+            self, AuditCommand, AuthzCommand, Cli, CliError, Command, ConfigCommand, ConfigOptions, DatabaseOptions,
+            ExportAudit, Variables, VerifyAudit, exit,
+        },
         http::Document,
     },
     config::{self, Argument, LogFormat, Sources, TelemetryConfig},
@@ -21,13 +24,21 @@ use crate::{
 /// Does what the command line says; gives the process's exit code ([`exit`]).
 pub fn run(cli: Cli) -> ExitCode {
     let json = cli.wants_json();
+    let token = cli.token().map(str::to_owned);
     let sources = Sources::of_process();
     match cli.command {
         Command::Serve(options) => run_gate(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
+        Command::Authz(AuthzCommand::Why(why)) => authz_why::run(why, token.as_deref(), json, sources),
         Command::Openapi => {
             let document = Document::generate();
             print(if json { document.json() } else { document.yaml() })
+        }
+        Command::Audit(AuditCommand::Verify(VerifyAudit { anchor, database })) => {
+            audit::run_verify(&of_database(sources, database), anchor.as_deref(), json)
+        }
+        Command::Audit(AuditCommand::Export(ExportAudit { after, database })) => {
+            audit::run_export(&of_database(sources, database), after)
         }
         _ => call(cli, sources),
     }
@@ -96,7 +107,17 @@ fn call(cli: Cli, sources: Sources) -> ExitCode {
     )
 }
 
-fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
+/// The config of a command that looks into the database.
+fn of_database(sources: Sources, options: DatabaseOptions) -> Sources {
+    with_options(sources, ConfigOptions { config: options.config, bind: None, set: options.set })
+}
+
+/// Runs something on this thread.
+pub(super) fn runtime_of_one<T>(work: impl Future<Output = Result<T, Box<dyn Error>>>) -> Result<T, Box<dyn Error>> {
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+pub(super) fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
     let argument = |key: String, text: String, option: String| Argument { key, text, option };
     let bind = options.bind.map(|text| argument("server.bind".to_owned(), text, "--bind".to_owned()));
     let set = options.set.into_iter().map(|(key, text)| argument(key.clone(), text, format!("--set {key}")));
@@ -104,14 +125,14 @@ fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
 }
 
 /// Prints to standard output; whoever closed it has seen enough.
-fn print(text: &str) -> ExitCode {
+pub(super) fn print(text: &str) -> ExitCode {
     let printed = std::io::stdout().lock().write_all(text.as_bytes());
     drop(printed);
     ExitCode::SUCCESS
 }
 
 /// Prints an error with its causes, once.
-fn failed(error: &dyn Error, code: u8) -> ExitCode {
+pub(super) fn failed(error: &dyn Error, code: u8) -> ExitCode {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -12,10 +12,15 @@ use tokio::{
     time::Instant,
 };
 
-use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError, sessions::session_tokens};
+use super::{
+    BootstrapToken, Gate, Parts,
+    audit::audit_key,
+    first_token,
+    first_token::FirstTokenError,
+    sessions::{configured_tokens, session_tokens},
+};
 use crate::{
     adapters::{
-        auth::sessions::SessionKeyError,
         clock::SystemClock,
         http::{Settings, TrustedProxies},
         persistence::{
@@ -33,7 +38,7 @@ use crate::{
         limits::LimitPolicy,
     },
     config::{AuthConfig, AuthMode, Config, RateLimitConfig, RateLimitKind},
-    domain::scope::all_scopes,
+    domain::{engine::EngineName, scope::all_scopes},
     ports::{
         rate_limiter::RateLimiter,
         repository::{Repository, RepositoryError},
@@ -58,9 +63,6 @@ pub enum ServeError {
     /// The limits have no store.
     #[error("auth.rate_limit.redis_url {0}")]
     Limits(#[from] RedisUrlError),
-    /// Sessions cannot be signed.
-    #[error("sessions.key {0}")]
-    Sessions(#[from] SessionKeyError),
     /// The first token could not be made or shown.
     #[error("the first service token could not be made")]
     FirstToken(#[from] FirstTokenError),
@@ -78,30 +80,37 @@ pub enum ServeError {
 }
 
 /// An opened store, and how it is closed.
-enum Store {
+pub(super) enum Store {
     Memory(MemoryRepository),
     Database(Arc<SeaOrmRepository>),
 }
 
 impl Store {
     async fn open(config: &Config) -> Result<Self, ServeError> {
+        let store = Self::open_as_it_is(config).await?;
+        if let Self::Database(repository) = &store {
+            repository.migrate().await?;
+        }
+        Ok(store)
+    }
+
+    /// Without bringing it up to date: that is the server's to do.
+    pub(super) async fn open_as_it_is(config: &Config) -> Result<Self, ServeError> {
         let Some(url) = config.database.url.stored().cloned() else {
             return Ok(Self::Memory(MemoryRepository::default()));
         };
         let database = DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) };
-        let repository = SeaOrmRepository::connect(&database).await?;
-        repository.migrate().await?;
-        Ok(Self::Database(Arc::new(repository)))
+        Ok(Self::Database(Arc::new(SeaOrmRepository::connect(&database).await?)))
     }
 
-    fn repository(&self) -> Arc<dyn Repository> {
+    pub(super) fn repository(&self) -> Arc<dyn Repository> {
         match self {
             Self::Memory(repository) => Arc::new(repository.clone()),
             Self::Database(repository) => repository.clone(),
         }
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         if let Self::Database(repository) = self {
             repository.close().await;
         }
@@ -114,14 +123,15 @@ impl Store {
 /// # Errors
 /// [`ServeError`].
 pub async fn serve(config: Config) -> Result<(), ServeError> {
-    let engine = match config.engines.list.as_slice() {
-        [only] => only.name.clone(),
-        _ => return Err(ServeError::Engines),
-    };
+    let engine = engine(&config)?;
     let store = Store::open(&config).await?;
+    if config.database.url.stored().is_some() && config.audit.key.is_none() {
+        let message = "is not set: whoever can write the database can make the audit's chain anew (docs/audit.md)";
+        tracing::warn!(key = "audit.key", "{message}");
+    }
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
-    let sessions = session_tokens(&config, &*rng)?;
+    let sessions = session_tokens(&config, &*rng);
     // Before the first token is made: a start that fails here leaves nothing behind.
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
@@ -133,30 +143,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     config.exposure(stored).map_err(ServeError::Exposed)?;
 
     let limiter = limiter(&config.auth.rate_limit).await?;
-    let gate = Gate::new(Parts {
-        repository,
-        clock,
-        rng,
-        engine,
-        mode: mode(config.auth.mode),
-        bootstrap: bootstrap(&config.auth),
-        validators: Vec::new(),
-        issuers: Vec::new(),
-        anonymous: AnonymousAccess {
-            scopes: config.auth.anonymous_scopes.clone(),
-            workspaces: config.auth.anonymous_workspaces.clone(),
-        },
-        limiter,
-        limits: LimitPolicy {
-            ip: config.auth.rate_limit.ip,
-            identity: config.auth.rate_limit.identity,
-            interval: config.auth.rate_limit.interval,
-        },
-        sessions,
-        session_ttl: config.sessions.ttl,
-        max_token_life: config.auth.max_service_token_life,
-        history_ttl: config.engines.history_ttl,
-    });
+    let gate = Gate::new(Parts { limiter, sessions, ..parts(&config, repository, engine) });
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
     let told = async {
@@ -175,6 +162,44 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     gate.stop(config.server.shutdown_grace.saturating_sub(since.elapsed())).await;
     store.close().await;
     served.map_err(ServeError::Server)
+}
+
+/// What the gate of this config is made of, but for who counts failures for all replicas.
+pub(super) fn parts(config: &Config, repository: Arc<dyn Repository>, engine: EngineName) -> Parts {
+    Parts {
+        repository,
+        clock: Arc::new(SystemClock),
+        rng: Arc::new(SystemRng),
+        engine,
+        mode: mode(config.auth.mode),
+        bootstrap: bootstrap(&config.auth),
+        validators: Vec::new(),
+        issuers: Vec::new(),
+        only_looks: false,
+        anonymous: AnonymousAccess {
+            scopes: config.auth.anonymous_scopes.clone(),
+            workspaces: config.auth.anonymous_workspaces.clone(),
+        },
+        limiter: Arc::new(MemoryLimiter::default()),
+        limits: LimitPolicy {
+            ip: config.auth.rate_limit.ip,
+            identity: config.auth.rate_limit.identity,
+            interval: config.auth.rate_limit.interval,
+        },
+        sessions: configured_tokens(config),
+        session_ttl: config.sessions.ttl,
+        max_token_life: config.auth.max_service_token_life,
+        history_ttl: config.engines.history_ttl,
+        audit_key: audit_key(config),
+    }
+}
+
+/// The engine's name.
+pub(super) fn engine(config: &Config) -> Result<EngineName, ServeError> {
+    match config.engines.list.as_slice() {
+        [only] => Ok(only.name.clone()),
+        _ => Err(ServeError::Engines),
+    }
 }
 
 /// Beside the database's file; else `data`.

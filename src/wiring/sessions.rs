@@ -4,34 +4,42 @@ use std::sync::Arc;
 
 use crate::{
     adapters::{
-        auth::sessions::{SessionKey, SessionKeyError, SessionTokens},
+        auth::sessions::{SessionKey, SessionTokens},
         persistence::sea_orm::DatabaseUrl,
     },
     config::{Algorithm, Config},
     ports::rng::Rng,
 };
 
-/// The configured key; without one a key of this process, where there can be no other replica. Says in the log what follows
-/// from that.
-pub(super) fn session_tokens(config: &Config, rng: &dyn Rng) -> Result<Option<Arc<SessionTokens>>, SessionKeyError> {
-    let sessions = &config.sessions;
-    let key = match &sessions.key {
-        Some(key) => SessionKey::parse(sessions.algorithm.as_str(), key.expose())?,
-        None if sessions.algorithm != Algorithm::Hs256 => {
-            tracing::warn!("sessions.key is not set: POST /api/chatkit/session makes no sessions");
-            return Ok(None);
-        }
-        None if matches!(config.database.url.stored(), Some(DatabaseUrl::Postgres(_))) => {
-            tracing::warn!(
-                "sessions.key is not set: POST /api/chatkit/session makes no sessions, since replicas on one Postgres must \
-                 sign with one key"
-            );
-            return Ok(None);
-        }
-        None => {
-            tracing::info!("sessions.key is not set: widgets' sessions end with this process");
-            SessionKey::random(rng)
-        }
-    };
-    Ok(Some(Arc::new(SessionTokens::new(sessions.issuer.as_str(), sessions.audience.as_str(), key))))
+/// By the configured key.
+pub(super) fn configured_tokens(config: &Config) -> Option<Arc<SessionTokens>> {
+    // The configuration was judged: a key in it fits.
+    let key = config.sessions.key.as_ref()?;
+    SessionKey::parse(config.sessions.algorithm.as_str(), key.expose()).ok().map(|key| tokens(config, key))
+}
+
+/// By the configured key; without one by a key of this process, where there can be no other replica. Says in the log what
+/// follows from that.
+pub(super) fn session_tokens(config: &Config, rng: &dyn Rng) -> Option<Arc<SessionTokens>> {
+    let configured = configured_tokens(config);
+    if configured.is_some() {
+        return configured;
+    }
+    if config.sessions.algorithm != Algorithm::Hs256 {
+        tracing::warn!("sessions.key is not set: POST /api/chatkit/session makes no sessions");
+        return None;
+    }
+    if matches!(config.database.url.stored(), Some(DatabaseUrl::Postgres(_))) {
+        tracing::warn!(
+            "sessions.key is not set: POST /api/chatkit/session makes no sessions, since replicas on one Postgres must sign \
+             with one key"
+        );
+        return None;
+    }
+    tracing::info!("sessions.key is not set: widgets' sessions end with this process");
+    Some(tokens(config, SessionKey::random(rng)))
+}
+
+fn tokens(config: &Config, key: SessionKey) -> Arc<SessionTokens> {
+    Arc::new(SessionTokens::new(config.sessions.issuer.as_str(), config.sessions.audience.as_str(), key))
 }

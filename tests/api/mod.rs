@@ -1,5 +1,6 @@
 //! Black-box tests: the real binary, spoken to over HTTP by what the contracts say, a file a capability.
 
+mod audit;
 mod bad_input;
 mod deployments;
 mod elements;

@@ -22,3 +22,4 @@ pub(crate) use conformance;
 mod engine;
 mod rate_limiter;
 mod repository;
+mod validator;

@@ -1,7 +1,8 @@
 //! The `tidegate` command line: a client of the HTTP API, and the names of what the gate itself can be told to do.
 //!
 //! [`Cli`] is what a command line says; [`run`] does the commands that are calls to a gate. Those of the composition root
-//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`]) are done by `main`.
+//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`], [`Command::Authz`], and what looks into the database)
+//! are done by `main`.
 //!
 //! Tables are for people, `--json` is for scripts and gives exactly the API's JSON: lists as one array over all pages.
 //! Whoever writes scripts finds the exit codes in [`exit`].
@@ -26,7 +27,7 @@ pub use connection::Variables;
 pub use error::{CliError, exit};
 
 use client::Client;
-use commands::{completions, execution, job, message, task, token, whoami, workflow, workspace};
+use commands::{audit, completions, execution, job, message, task, token, whoami, workflow, workspace};
 use output::Output;
 
 const EXIT_CODES: &str = "\
@@ -94,6 +95,9 @@ pub enum Command {
     /// Make, show, rotate and revoke service tokens
     #[command(subcommand, visible_alias = "tokens")]
     Token(TokenCommand),
+    /// Read and verify the audit
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Deploy, run and watch workflows
     #[command(subcommand, visible_alias = "workflows")]
     Workflow(WorkflowCommand),
@@ -114,13 +118,24 @@ pub enum Command {
     Signal(SignalCommand),
     /// Show who the gate takes you for, and what you may do
     Whoami,
+    /// Ask the config and the database what somebody may do
+    #[command(subcommand)]
+    Authz(AuthzCommand),
     /// Print a completion script for a shell
     Completions(Completions),
 }
 
 pub use commands::{
-    completions::Completions, execution::ExecutionCommand, job::JobCommand, message::MessageCommand,
-    message::SignalCommand, task::TaskCommand, token::TokenCommand, workflow::WorkflowCommand,
+    audit::{AuditCommand, DatabaseOptions, ExportAudit, ListAudit, VerifyAudit},
+    authz::{AuthzCommand, Why},
+    completions::Completions,
+    execution::ExecutionCommand,
+    job::JobCommand,
+    message::MessageCommand,
+    message::SignalCommand,
+    task::TaskCommand,
+    token::TokenCommand,
+    workflow::WorkflowCommand,
     workspace::WorkspaceCommand,
 };
 
@@ -157,6 +172,11 @@ impl Cli {
     pub const fn wants_json(&self) -> bool {
         self.options.json
     }
+
+    /// The token of `--token`.
+    pub fn token(&self) -> Option<&str> {
+        self.options.token.as_deref()
+    }
 }
 
 /// What every command needs.
@@ -178,6 +198,7 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
     match cli.command {
         Command::Workspace(command) => workspace::run(command, &session).await,
         Command::Token(command) => token::run(command, &session).await,
+        Command::Audit(AuditCommand::List(wish)) => audit::list(wish, &session).await,
         Command::Workflow(command) => workflow::run(command, &session).await,
         Command::Execution(command) => execution::run(command, &session).await,
         Command::Task(command) => task::run(command, &session).await,
@@ -185,7 +206,12 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
         Command::Message(command) => message::run(command, &session).await,
         Command::Signal(command) => message::run_signal(command, &session).await,
         Command::Whoami => whoami::run(&session).await,
-        Command::Serve(_) | Command::Config(_) | Command::Openapi | Command::Completions(_) => {
+        Command::Serve(_)
+        | Command::Config(_)
+        | Command::Openapi
+        | Command::Authz(_)
+        | Command::Completions(_)
+        | Command::Audit(AuditCommand::Verify(_) | AuditCommand::Export(_)) => {
             Err(CliError::Usage("this command runs in the gate itself".to_owned()))
         }
     }

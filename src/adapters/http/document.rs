@@ -21,7 +21,8 @@ Tidegate is one gate in front of every workflow engine: one authenticated, real-
 
 Every error is a problem (RFC 9457) with a stable `code`; its `type` is a page about it. Bodies are I-JSON; unknown fields and \
 query parameters are refused by name. Lists are read part by part with `limit` and `cursor`. Commands with an \
-`Idempotency-Key` happen once in 24 hours. What an operation needs of the caller stands in `x-required-scopes`.";
+`Idempotency-Key` happen once in 24 hours. What an operation needs of the caller stands in `x-required-scopes`, \
+and who needs none of them in `x-needs-no-scope`.";
 
 /// The document, in its forms.
 #[derive(Debug)]
@@ -126,6 +127,14 @@ fn secure(entry: &mut Map<String, Value>, operation: &Operation) {
     let scopes: Vec<_> = operation.scopes().iter().map(|scope| scope.as_str()).collect();
     if !scopes.is_empty() {
         entry.insert("x-required-scopes".to_owned(), json!(scopes));
+    }
+    let spared = match operation.access {
+        Access::UserOr(_) => Some("users"),
+        Access::RoleOr(_) => Some("owners and admins of the workspace"),
+        Access::Open | Access::Identity | Access::Scopes(_) => None,
+    };
+    if let Some(spared) = spared {
+        entry.insert("x-needs-no-scope".to_owned(), json!(spared));
     }
     if operation.query_token {
         entry.insert("x-query-token".to_owned(), json!(["token", "access_token"]));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use crate::domain::{
+    audit::AuditOutcome,
     engine::EngineName,
     execution::ExecutionStatus,
     ids::{ExecutionId, WorkflowId},
@@ -196,6 +197,9 @@ texts! {
     WorkflowId: uuid(), |text| Self::from_str(text).map_err(|_| TextError::Form("is no id of a workflow".to_owned()));
     ExecutionId: uuid(), |text| Self::from_str(text).map_err(|_| TextError::Form("is no id of an execution".to_owned()));
     Scope: names(Scope::ALL.iter().map(|scope| scope.as_str())), |text| Self::from_str(text).map_err(range);
+    AuditOutcome: names([Self::Allowed, Self::Refused].into_iter().map(Self::as_str)), |text| {
+        Self::parse(text).ok_or_else(|| TextError::Range("must be allowed or refused".to_owned()))
+    };
     ExecutionStatus: names(Self::ALL.into_iter().map(Self::as_str)), |text| {
         Self::parse(text).ok_or_else(|| TextError::Range("must be running, completed, failed or cancelled".to_owned()))
     };

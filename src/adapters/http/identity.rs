@@ -1,5 +1,7 @@
 //! Tag `identity`: who is calling.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use poem_openapi::OpenApi;
 
@@ -12,14 +14,19 @@ use super::{
     problem::Problem,
     tags::Tag,
 };
-use crate::domain::{
-    identity::Identity,
-    scope::Scopes,
-    workspace::{WorkspaceAccess, WorkspaceId},
+use crate::{
+    app::App,
+    domain::{
+        identity::Identity,
+        scope::Scopes,
+        workspace::{WorkspaceAccess, WorkspaceId},
+    },
 };
 
 /// Tag `identity`.
-pub(super) struct IdentityApi;
+pub(super) struct IdentityApi {
+    pub(super) app: Arc<App>,
+}
 
 response! {
     /// Who is calling, and what they may do.
@@ -120,7 +127,7 @@ impl IdentityApi {
         /// The workspace in which it would be done.
         workspace_id: Query<WorkspaceId>,
     ) -> Result<Ok200<Whoami>, Problem> {
-        let explain = asked.0.map(|asked| explain(&who.0, &asked, workspace_id.0.as_ref()));
+        let explain = asked.0.map(|asked| explain(&self.app.people, &who.0, &asked, workspace_id.0.as_ref()));
         Ok(Ok200::new(Whoami { explain, ..Whoami::from(&*who.0) }))
     }
 }

@@ -5,6 +5,7 @@
 //! the headers of every answer and one line in the log. Statuses are known to `problem.rs` and `codes.rs` alone.
 
 mod answers;
+mod audit;
 mod body;
 mod call;
 mod chatkit;
@@ -62,6 +63,7 @@ use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    audit::AuditApi,
     chatkit::ChatkitApi,
     client_address::ClientAddress,
     deployments::DeploymentsApi,
@@ -84,7 +86,12 @@ use self::{
     workflows::WorkflowsApi,
     workspaces::WorkspacesApi,
 };
-pub use self::{client_address::TrustedProxies, document::Document, server::serve};
+pub use self::{
+    client_address::TrustedProxies,
+    document::Document,
+    explain::{Asked, Explanation, explain, explain_refusal},
+    server::serve,
+};
 use crate::app::App;
 
 /// How the HTTP API behaves.
@@ -120,12 +127,12 @@ impl Default for Settings {
     }
 }
 
-/// All operations.
+/// All operations. (poem-openapi takes up to 16 in a row; a pair counts as one.)
 type Apis = (
     OperationsApi,
-    IdentityApi,
-    ChatkitApi,
+    (IdentityApi, ChatkitApi),
     ServiceTokensApi,
+    AuditApi,
     WorkspacesApi,
     MembersApi,
     WorkflowsApi,
@@ -150,9 +157,9 @@ pub fn routes(
     let cors = Cors::of(&settings.cors_allow_origins);
     let apis: Apis = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
-        IdentityApi,
-        ChatkitApi { app: app_of() },
+        (IdentityApi { app: app_of() }, ChatkitApi { app: app_of() }),
         ServiceTokensApi { app: app_of() },
+        AuditApi { app: app_of() },
         WorkspacesApi { app: app_of() },
         MembersApi { app: app_of() },
         WorkflowsApi { app: app_of() },

@@ -79,6 +79,7 @@ const EXECUTE: Access = Access::Scopes(&[Scope::WorkflowsExecute]);
 const WORK: Access = Access::Scopes(&[Scope::JobsWork]);
 const TOKENS_READ: Access = Access::Scopes(&[Scope::AdminTokensRead]);
 const TOKENS_WRITE: Access = Access::Scopes(&[Scope::AdminTokensWrite]);
+const AUDIT_READ: Access = Access::Scopes(&[Scope::AdminAuditRead]);
 const MAKE_SESSIONS: Access = Access::Scopes(&[Scope::ChatkitSession]);
 const MAKE_WORKSPACES: Access = Access::UserOr(&[Scope::AdminWorkspacesWrite]);
 
@@ -102,6 +103,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/api/admin/service-tokens/{identifier}", "get_service_token", TOKENS_READ),
     op(Delete, "/api/admin/service-tokens/{identifier}", "revoke_service_token", TOKENS_WRITE),
     op(Post, "/api/admin/service-tokens/{identifier}/rotate", "rotate_service_token", TOKENS_WRITE),
+    op(Get, "/api/admin/audit-events", "list_audit_events", AUDIT_READ),
     op(Get, "/api/workspaces", "list_workspaces", Identity),
     op(Post, "/api/workspaces", "create_workspace", MAKE_WORKSPACES),
     op(Get, "/api/workspaces/{id}", "get_workspace", Identity),

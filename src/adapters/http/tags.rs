@@ -11,6 +11,9 @@ pub(super) enum Tag {
     /// Long-lived credentials for programs.
     #[oai(rename = "service tokens")]
     ServiceTokens,
+    /// Who did what.
+    #[oai(rename = "audit")]
+    Audit,
     /// The tenancy units.
     #[oai(rename = "workspaces")]
     Workspaces,

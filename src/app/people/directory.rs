@@ -51,13 +51,13 @@ pub(super) struct Directory {
     log: Arc<RevocationLog>,
     pub(super) people: Cache<UserId, Arc<Person>>,
     pub(super) profiles: Profiles,
-    pub(super) looking_only: bool,
+    pub(super) only_looks: bool,
 }
 
 impl Directory {
-    pub(super) fn new(commands: Commands, log: Arc<RevocationLog>, looking_only: bool) -> Self {
+    pub(super) fn new(commands: Commands, log: Arc<RevocationLog>, only_looks: bool) -> Self {
         let people = Cache::builder().max_capacity(REMEMBERED).time_to_idle(REMEMBERED_FOR).build();
-        Self { commands, log, people, profiles: Profiles::default(), looking_only }
+        Self { commands, log, people, profiles: Profiles::default(), only_looks }
     }
 
     /// Whether what was read of a person still counts.
@@ -111,7 +111,7 @@ impl Directory {
         if person.user.is_none()
             && let Some(sight) = sight.filter(Sight::makes_user)
         {
-            if self.looking_only {
+            if self.only_looks {
                 first_sight::suppose(&mut person, sight, self.commands.now());
             } else {
                 // Who is banned does not become a user on the way out.

@@ -72,7 +72,7 @@ impl Directory {
     /// Writes down what a token newly says of its person's name and address: once, not at each request. Of two tokens that
     /// differ the younger one counts. What no token says is asked of the issuer, once a day, while the request goes on.
     pub(super) async fn keep_profile(self: &Arc<Self>, person: Arc<Person>, sight: Sight<'_>) -> Arc<Person> {
-        let Some(user) = person.user.as_ref().filter(|_| !self.looking_only) else { return person };
+        let Some(user) = person.user.as_ref().filter(|_| !self.only_looks) else { return person };
         let now = self.commands.now();
         if let Some(source) = sight.profiles.filter(|_| is_nameless(sight) && self.profiles.is_due(&person.id, now)) {
             self.ask_meanwhile(&person.id, sight.who, source, now);

@@ -1,5 +1,7 @@
 //! The commands, one file a subject: what it takes, what it calls, what it shows.
 
+pub(super) mod audit;
+pub(super) mod authz;
 pub(super) mod completions;
 pub(super) mod execution;
 pub(super) mod job;

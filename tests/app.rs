@@ -11,6 +11,7 @@ mod people;
 mod repeats;
 mod rights;
 mod service_tokens;
+mod sessions;
 mod timers;
 mod town;
 mod two_replicas;

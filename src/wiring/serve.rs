@@ -13,7 +13,11 @@ use tokio::{
 };
 
 use super::{
-    BootstrapToken, Gate, Ground, IssuerError, Parts, audit::audit_key, first_token, first_token::FirstTokenError,
+    BootstrapToken, Gate, Ground, IssuerError, Parts,
+    audit::audit_key,
+    first_token,
+    first_token::FirstTokenError,
+    sessions::{configured_tokens, session_tokens},
 };
 use crate::{
     adapters::{
@@ -133,6 +137,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     }
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    let sessions = session_tokens(&config, &*rng);
     // Before the first token is made: a start that fails here leaves nothing behind.
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
@@ -144,7 +149,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     config.exposure(stored).map_err(ServeError::Exposed)?;
 
     let limiter = limiter(&config.auth.rate_limit).await?;
-    let gate = Gate::new(Parts { limiter, ..parts(&config, repository, engine)? });
+    let gate = Gate::new(Parts { limiter, sessions, ..parts(&config, repository, engine)? });
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
     let told = async {
@@ -193,6 +198,8 @@ pub(super) fn parts(
             identity: config.auth.rate_limit.identity,
             interval: config.auth.rate_limit.interval,
         },
+        sessions: configured_tokens(config),
+        session_ttl: config.sessions.ttl,
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
         audit_key: audit_key(config),

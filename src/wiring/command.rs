@@ -60,12 +60,14 @@ fn run_gate(sources: &Sources) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!(key = warning.key, "{}", warning.message);
     }
-    let served = runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Into::into)
-        .and_then(|runtime| Ok(runtime.block_on(serve(loaded.config))?));
-    served.map_or_else(|error: Box<dyn Error>| failed(&*error, exit::FAILED), |()| ExitCode::SUCCESS)
+    let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error, exit::FAILED),
+    };
+    match runtime.block_on(serve(loaded.config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, if error.is_of_config() { exit::USAGE } else { exit::FAILED }),
+    }
 }
 
 fn start_logging(config: &TelemetryConfig) {

@@ -55,7 +55,7 @@ pub enum ServeError {
     #[error("the database cannot be used")]
     Repository(#[from] RepositoryError),
     /// Anybody could come in from anywhere.
-    #[error("{0}")]
+    #[error("auth.mode: {0}")]
     Exposed(String),
     /// The configuration names engines that cannot stand side by side.
     #[error("engines.list: the gate's own engine can be there once, since all its things are in one database")]
@@ -86,6 +86,13 @@ pub enum ServeError {
 fn database(config: &Config) -> Option<DatabaseConfig> {
     let url = config.database.url.stored().cloned()?;
     Some(DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) })
+}
+
+impl ServeError {
+    /// Whether it is the config that cannot stand, although only the start shows it.
+    pub fn is_of_config(&self) -> bool {
+        matches!(self, Self::Exposed(_) | Self::Engines | Self::Issuer(_) | Self::Limits(_))
+    }
 }
 
 /// An opened store, and how it is closed.
@@ -121,6 +128,11 @@ impl Store {
             repository.close().await;
         }
     }
+}
+
+fn database(config: &Config) -> Option<DatabaseConfig> {
+    let url = config.database.url.stored().cloned()?;
+    Some(DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) })
 }
 
 /// Runs the gate until it is told to stop (SIGTERM, SIGINT), then ends in order: new requests are refused, waits answer

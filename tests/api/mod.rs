@@ -1,6 +1,7 @@
 //! Black-box tests: the real binary, spoken to over HTTP by what the contracts say, a file a capability.
 
 mod audit;
+mod auth;
 mod bad_input;
 mod deployments;
 mod elements;

@@ -130,11 +130,6 @@ impl Store {
     }
 }
 
-fn database(config: &Config) -> Option<DatabaseConfig> {
-    let url = config.database.url.stored().cloned()?;
-    Some(DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) })
-}
-
 /// Runs the gate until it is told to stop (SIGTERM, SIGINT), then ends in order: new requests are refused, waits answer
 /// with what they have, streams end, commands finish.
 ///

@@ -111,7 +111,10 @@ async fn no_secret_is_written_down_anywhere() {
     assert_eq!(gate.ended(), Some(0));
     let mut found = Vec::new();
     files(gate.folder(), &mut found);
-    assert!(found.iter().any(|(name, _)| name.contains("tidegate.db")) && found.iter().any(|(name, _)| name.ends_with("log")));
+    assert!(
+        found.iter().any(|(name, _)| name.contains("tidegate.db"))
+            && found.iter().any(|(name, _)| name.ends_with("log"))
+    );
     for (name, bytes) in found {
         for secret in &secrets {
             let there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());

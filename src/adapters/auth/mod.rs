@@ -1,6 +1,7 @@
 //! Validators of bearer tokens.
 
 pub mod bootstrap;
+pub mod introspection;
 pub mod jwt;
 mod outgoing;
 pub mod service_tokens;

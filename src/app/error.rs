@@ -30,6 +30,8 @@ pub enum Noun {
     Incident,
     /// A service token.
     ServiceToken,
+    /// A revocation.
+    Revocation,
     /// An engine.
     Engine,
 }

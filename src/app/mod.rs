@@ -20,6 +20,7 @@ pub mod people;
 pub mod processes;
 pub mod recorder;
 pub mod revocation_log;
+pub mod revocations;
 pub mod service_tokens;
 pub mod signals;
 pub mod standing;
@@ -44,6 +45,7 @@ use self::{
     messages::Messages,
     people::People,
     processes::Processes,
+    revocations::Revocations,
     service_tokens::ServiceTokens,
     tasks::Tasks,
     workflows::Workflows,
@@ -79,6 +81,8 @@ pub struct App {
     pub jobs: Jobs,
     /// Messages and signals.
     pub messages: Messages,
+    /// Revocations.
+    pub revocations: Revocations,
     /// Service tokens.
     pub tokens: ServiceTokens,
     /// Event channels.
@@ -105,6 +109,7 @@ impl App {
             authenticator,
             workspaces: Workspaces::new(core.clone()),
             members: Members::new(core.commands.clone(), Arc::clone(&people)),
+            revocations: Revocations::new(core.commands.clone(), Arc::clone(&people)),
             people,
             workflows: Workflows::new(core.clone()),
             deployments: Deployments::new(core.clone()),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     adapters::{
         clock::SystemClock,
-        http::{Settings, TrustedProxies},
+        http::{Settings, TrustedProxies, WorkosWebhook},
         persistence::{
             memory::MemoryRepository,
             sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
@@ -33,7 +33,7 @@ use crate::{
         authenticate::{AnonymousAccess, Mode},
         limits::LimitPolicy,
     },
-    config::{AuthConfig, AuthMode, Config, RateLimitConfig, RateLimitKind},
+    config::{AuthConfig, AuthMode, Config, IssuerConfig, IssuerKind, RateLimitConfig, RateLimitKind, WorkosConfig},
     domain::{engine::EngineName, scope::all_scopes},
     ports::{
         rate_limiter::RateLimiter,
@@ -245,9 +245,17 @@ fn settings(config: &Config) -> Settings {
         cors_allow_origins: config.server.cors_allow_origins.clone(),
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
+        workos: config.auth.issuers.iter().filter_map(webhook).collect(),
         trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.iter().copied()),
         ..Settings::default()
     }
+}
+
+/// The events of an issuer, if it tells of any.
+fn webhook(issuer: &IssuerConfig) -> Option<WorkosWebhook> {
+    let IssuerKind::Workos(WorkosConfig { webhook_secret: Some(secret), .. }) = &issuer.kind else { return None };
+    let secret = secret.expose().into();
+    Some(WorkosWebhook { issuer: issuer.name().clone(), secret, stamps_in_seconds: false })
 }
 
 async fn asked_to_stop() {

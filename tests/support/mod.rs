@@ -12,6 +12,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod redis;
 pub(crate) mod scripted;
+pub(crate) mod town;
 
 /// A name that no other test has, in this process or another.
 pub(crate) fn unique() -> Uuid {

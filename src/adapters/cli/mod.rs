@@ -27,7 +27,9 @@ pub use connection::Variables;
 pub use error::{CliError, exit};
 
 use client::Client;
-use commands::{audit, auth, completions, execution, job, message, task, token, whoami, workflow, workspace};
+use commands::{
+    audit, auth, completions, execution, job, message, revocation, task, token, whoami, workflow, workspace,
+};
 use output::Output;
 
 const EXIT_CODES: &str = "\
@@ -95,6 +97,9 @@ pub enum Command {
     /// Make, show, rotate and revoke service tokens
     #[command(subcommand, visible_alias = "tokens")]
     Token(TokenCommand),
+    /// Refuse tokens of identity providers before their end
+    #[command(subcommand, visible_alias = "revocations")]
+    Revocation(RevocationCommand),
     /// Read and verify the audit
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -137,6 +142,7 @@ pub use commands::{
     job::JobCommand,
     message::MessageCommand,
     message::SignalCommand,
+    revocation::RevocationCommand,
     task::TaskCommand,
     token::TokenCommand,
     workflow::WorkflowCommand,
@@ -213,6 +219,7 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
     match cli.command {
         Command::Workspace(command) => workspace::run(command, &session).await,
         Command::Token(command) => token::run(command, &session).await,
+        Command::Revocation(command) => revocation::run(command, &session).await,
         Command::Audit(AuditCommand::List(wish)) => audit::list(wish, &session).await,
         Command::Workflow(command) => workflow::run(command, &session).await,
         Command::Execution(command) => execution::run(command, &session).await,

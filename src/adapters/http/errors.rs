@@ -68,6 +68,7 @@ pub(super) const fn not_found(noun: Noun) -> &'static Code {
         Noun::Job => codes::JOB_NOT_FOUND,
         Noun::Incident => codes::INCIDENT_NOT_FOUND,
         Noun::ServiceToken => codes::SERVICE_TOKEN_NOT_FOUND,
+        Noun::Revocation => codes::REVOCATION_NOT_FOUND,
         Noun::Engine => codes::ENGINE_NOT_FOUND,
     }
 }

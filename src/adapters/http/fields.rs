@@ -7,6 +7,7 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
+use crate::app::revocations::Target;
 use crate::domain::{
     audit::AuditOutcome,
     engine::EngineName,
@@ -208,6 +209,12 @@ texts! {
     };
     jiff::Timestamp: MetaSchema::new_with_format("string", "date-time"), |text| {
         text.parse().map_err(|_| TextError::Form("must be a time as in RFC 3339".to_owned()))
+    };
+    Target: names(["user", "session", "token"].into_iter()), |text| match text {
+        "user" => Ok(Self::User),
+        "session" => Ok(Self::Session),
+        "token" => Ok(Self::Token),
+        _ => Err(TextError::Range("must be user, session or token".to_owned())),
     };
     FreeText: MetaSchema::new("string"), |text| Ok(Self(text.to_owned()));
 }

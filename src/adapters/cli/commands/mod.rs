@@ -7,6 +7,7 @@ pub(super) mod completions;
 pub(super) mod execution;
 pub(super) mod job;
 pub(super) mod message;
+pub(super) mod revocation;
 pub(super) mod task;
 pub(super) mod token;
 pub(super) mod watch;

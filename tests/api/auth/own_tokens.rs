@@ -50,14 +50,14 @@ async fn a_secret_has_the_promised_form() {
 #[tokio::test]
 async fn identifiers_are_made_or_given_within_their_form() {
     let world = World::new().await;
-    let make =
+    let called =
         |identifier: &str| world.root.post(TOKENS, json!({"identifier": identifier, "workspace_ids": [world.id]}));
     let longest = format!("{}{}", unique("L"), "x".repeat(40));
     for good in [unique("A.b_c-9"), unique("0"), longest] {
-        assert_eq!(make(&good).await.is(201).str("identifier"), good);
+        assert_eq!(called(&good).await.is(201).str("identifier"), good);
     }
     for bad in ["", ".x", "-x", "_x", "a b", "ä", "a/b", &"x".repeat(64)] {
-        make(bad).await.problem(422, "request.invalid");
+        called(bad).await.problem(422, "request.invalid");
     }
     let made = world.root.post(TOKENS, json!({"workspace_ids": [world.id]})).await.is(201);
     assert!(!made.str("identifier").is_empty());

@@ -30,9 +30,7 @@ fn config() -> String {
              secret = \"{SECRET}\"\n{more}\n"
         )
     };
-    let key = mint::set(&[&WORKOS]);
-    // WorkOS's keys come from a URL alone: nobody listens there, and these tests need its events only.
-    drop(key);
+    // Nobody listens where WorkOS's keys are: these tests need its events only.
     issuer("corp", "max_scopes = [\"*\"]")
         + &issuer("other", "")
         + &format!(
@@ -40,8 +38,6 @@ fn config() -> String {
              jwks_url = \"http://127.0.0.1:1/jwks\"\nallow_http = true\nwebhook_secret = \"{HOOK}\"\n"
         )
 }
-
-static WORKOS: std::sync::LazyLock<mint::Key> = std::sync::LazyLock::new(|| mint::Key::new("ES256", "w"));
 
 fn town() -> Gate {
     SHARED.gate(|| gate(&config()))
@@ -227,13 +223,13 @@ async fn what_a_user_has_made_ends_with_the_user() {
     user.post("/api/workspaces", json!({"id": place})).await.is(201);
     let order = json!({"scopes": ["workflows:read", "admin:tokens:write"], "workspace_ids": [place]});
     let made = user.post("/api/admin/service-tokens", order).await.is(201);
-    let robot = gate.caller(made.str("secret"));
-    let child = robot.post("/api/admin/service-tokens", json!({"scopes": ["workflows:read"]})).await.is(201);
+    let machine = gate.caller(made.str("secret"));
+    let child = machine.post("/api/admin/service-tokens", json!({"scopes": ["workflows:read"]})).await.is(201);
     let child = gate.caller(child.str("secret"));
-    whoami(&robot).await;
+    whoami(&machine).await;
     whoami(&child).await;
     revoke(&root, json!({"kind": "user", "issuer": "corp", "value": subject, "reason": "left", "ban": true})).await;
-    for caller in [&user, &robot, &child] {
+    for caller in [&user, &machine, &child] {
         assert_revoked(caller).await;
     }
 }

@@ -7,6 +7,7 @@ mod first_token;
 mod issuers;
 mod online;
 mod serve;
+mod sessions;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -19,7 +20,12 @@ pub use self::issuers::IssuerError;
 pub use self::serve::{ServeError, serve};
 use crate::{
     adapters::{
-        auth::{AsValidated, bootstrap::WithBootstrapToken, service_tokens::ServiceTokenValidator},
+        auth::{
+            AsValidated,
+            bootstrap::WithBootstrapToken,
+            service_tokens::ServiceTokenValidator,
+            sessions::{SessionKey, SessionTokens, SessionValidator},
+        },
         clock::SystemClock,
         engines::embedded::{AutoCommitEngine, EmbeddedEngine},
         http::{self, Settings},
@@ -29,7 +35,7 @@ use crate::{
         rng::SystemRng,
     },
     app::{
-        App,
+        App, Callers,
         audit::{AuditKey, AuditWork, Collector, Sequencer},
         authenticate::{AnonymousAccess, Authenticator, Entrance, Mode, Scheme},
         background::Background,
@@ -40,6 +46,7 @@ use crate::{
         limits::{LimitPolicy, Limits},
         people::{Issuer, People},
         revocation_log::RevocationLog,
+        sessions::{BootstrapRights, Parents, Sessions},
         signals::{POLL, Signals},
         token_uses::TokenUses,
     },
@@ -47,6 +54,7 @@ use crate::{
         bearer::BearerToken,
         engine::EngineName,
         scope::{Scopes, all_scopes},
+        session::DEFAULT_TTL_SECONDS,
         text::InvalidText,
         workspace::WorkspaceAccess,
     },
@@ -56,6 +64,7 @@ use crate::{
         rate_limiter::RateLimiter,
         repository::Repository,
         rng::Rng,
+        session_signer::SessionSigner,
         token_validator::{IdentityExtractor, TokenValidator},
     },
 };
@@ -69,6 +78,12 @@ pub struct BootstrapToken {
     pub scopes: Scopes,
     /// From this moment on it is refused.
     pub expires_at: Option<Timestamp>,
+}
+
+impl From<&BootstrapToken> for BootstrapRights {
+    fn from(token: &BootstrapToken) -> Self {
+        Self { scopes: token.scopes.clone(), expires_at: token.expires_at }
+    }
 }
 
 /// What a gate's own work stands on, and what is made before the gate but works with it: what fetches keys ends when the
@@ -117,6 +132,10 @@ pub struct Parts {
     pub limiter: Arc<dyn RateLimiter>,
     /// How many failures are judged.
     pub limits: LimitPolicy,
+    /// What widgets' sessions are signed with; without it none are made.
+    pub sessions: Option<Arc<SessionTokens>>,
+    /// How long one lives at most.
+    pub session_ttl: SignedDuration,
     /// The longest life that a service token may be given.
     pub max_token_life: Option<SignedDuration>,
     /// How long what ended stays readable.
@@ -146,6 +165,8 @@ impl Parts {
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
             limiter: Arc::new(MemoryLimiter::default()),
             limits: LimitPolicy::default(),
+            sessions: Some(Arc::new(SessionTokens::new("tidegate", "chatkit", SessionKey::random(&SystemRng)))),
+            session_ttl: SignedDuration::from_secs(DEFAULT_TTL_SECONDS),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
             audit_key: AuditKey::new(None),
@@ -198,6 +219,8 @@ impl Gate {
             schemes: custom,
             validators,
             issuers,
+            sessions,
+            session_ttl,
             only_looks,
             audit_key,
             ..
@@ -232,9 +255,23 @@ impl Gate {
             Arc::clone(&people),
         );
         let configured = bootstrap.is_some() || !custom.is_empty() || !validators.is_empty();
-        let validator = with_bootstrap(bootstrap, clock, Arc::new(tokens));
+        let parents = Parents::new(
+            Arc::clone(&repository),
+            Arc::clone(&clock),
+            Arc::clone(&signals),
+            Arc::clone(&people),
+            bootstrap.as_ref().map(BootstrapRights::from),
+        );
+        let validator = with_bootstrap(bootstrap, Arc::clone(&clock), Arc::new(tokens));
         let mut schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
         schemes.extend(custom);
+        // Before the issuers: none of them judges what says that the gate made it.
+        schemes.extend(sessions.clone().map(|tokens| Scheme {
+            validator: Arc::new(SessionValidator::new(tokens, parents, clock, Arc::clone(&signals))),
+            extractor: Arc::new(AsValidated),
+        }));
+        let signer = sessions.map(|tokens| -> Arc<dyn SessionSigner> { tokens });
+        let sessions = Sessions::new(core.commands.clone(), signer, session_ttl);
         schemes.extend(validators.into_iter().map(|validator| Scheme { validator, extractor: people.clone() }));
         let authenticator = Authenticator::new(
             Entrance { mode, configured, anonymous },
@@ -247,7 +284,8 @@ impl Gate {
         );
 
         let background = Background::new(core.clone(), publisher, Arc::clone(&feed), log, history_ttl, stop.clone());
-        let app = Arc::new(App::new(repository, core, authenticator, people, feed, collector, max_token_life));
+        let callers = Callers { authenticator, people, sessions };
+        let app = Arc::new(App::new(repository, core, callers, feed, collector, max_token_life));
         Self { app, background, audit, uses, tasks, stop }
     }
 

@@ -22,6 +22,7 @@ pub mod recorder;
 pub mod revocation_log;
 pub mod revocations;
 pub mod service_tokens;
+pub mod sessions;
 pub mod signals;
 pub mod standing;
 pub mod tasks;
@@ -47,6 +48,7 @@ use self::{
     processes::Processes,
     revocations::Revocations,
     service_tokens::ServiceTokens,
+    sessions::Sessions,
     tasks::Tasks,
     workflows::Workflows,
     workspaces::Workspaces,
@@ -55,6 +57,17 @@ use crate::ports::{
     publisher::EventFeed,
     repository::{Repository, RepositoryError},
 };
+
+/// Who calls, and what they call with.
+#[derive(Debug)]
+pub struct Callers {
+    /// Who is calling.
+    pub authenticator: Authenticator,
+    /// People.
+    pub people: Arc<People>,
+    /// Sessions of widgets.
+    pub sessions: Sessions,
+}
 
 /// All use cases: what a driving adapter stands on.
 #[derive(Debug)]
@@ -85,6 +98,8 @@ pub struct App {
     pub revocations: Revocations,
     /// Service tokens.
     pub tokens: ServiceTokens,
+    /// Sessions of widgets.
+    pub sessions: Sessions,
     /// Event channels.
     pub events: Events,
     /// The audit.
@@ -99,12 +114,12 @@ impl App {
     pub fn new(
         repository: Arc<dyn Repository>,
         core: Core,
-        authenticator: Authenticator,
-        people: Arc<People>,
+        callers: Callers,
         feed: Arc<dyn EventFeed>,
         collector: Arc<Collector>,
         max_token_life: Option<SignedDuration>,
     ) -> Self {
+        let Callers { authenticator, people, sessions } = callers;
         Self {
             authenticator,
             workspaces: Workspaces::new(core.clone()),
@@ -119,6 +134,7 @@ impl App {
             jobs: Jobs::new(core.clone()),
             messages: Messages::new(core.clone()),
             tokens: ServiceTokens::new(core.commands.clone(), max_token_life),
+            sessions,
             events: Events::new(core.commands.clone(), feed),
             audit: Audit::new(core.clone(), collector),
             core,

@@ -277,19 +277,26 @@ async fn record(
     audit::record(unit, who, action, token.id.as_str(), audit::only_one(&token.workspaces)).await
 }
 
-/// Ends whatever belongs to a person, for good: a revocation of theirs is forgotten once no token of their issuer's can be
-/// left, and theirs here may be without end.
+/// Ends what belongs to a person and was issued up to a moment, for good. A revocation that is no ban is forgotten once no
+/// token of their issuer's can be left; what they made here may be without end, and must not come back then.
 ///
 /// # Errors
 /// The store's.
-pub async fn end_with_owner(unit: &mut Unit, owner: &UserId, reason: Option<&Remark>) -> Result<(), AppError> {
+pub async fn end_with_owner(
+    unit: &mut Unit,
+    owner: &UserId,
+    until: Timestamp,
+    reason: Option<&Remark>,
+) -> Result<(), AppError> {
+    let ends = |token: &ServiceToken| {
+        token.owner.as_ref() == Some(owner) && token.issued_at <= until && token.revoked.is_none()
+    };
     // Who revoked the person has an entry of their own in the audit.
     let system = Identity::system("revocation");
     let mut page = longest_page();
     loop {
         let found = unit.uow().tokens().list(&WorkspaceAccess::All, &page).await?;
-        let theirs = found.items.iter().filter(|token| token.owner.as_ref() == Some(owner) && token.revoked.is_none());
-        for token in theirs {
+        for token in found.items.iter().filter(|token| ends(token)) {
             revoke(unit, &system, &token.id, reason.cloned()).await?;
         }
         match found.next {

@@ -77,7 +77,7 @@ impl Workspaces {
                 let id = &workspace.id;
                 audit::record(unit, &who, audit::action::WORKSPACE_CREATE, id.as_str(), Some(id)).await?;
                 if let Some(maker) = maker {
-                    own(unit, maker, workspace.id.clone()).await?;
+                    own(unit, &who, maker, workspace.id.clone()).await?;
                 }
                 let subject = workspace.id.to_string();
                 Ok((workspace, subject))
@@ -128,9 +128,11 @@ impl Workspaces {
 }
 
 /// Makes a person the owner of what they have just made.
-async fn own(unit: &mut Unit, user: UserId, workspace: WorkspaceId) -> Result<(), AppError> {
+async fn own(unit: &mut Unit, who: &Identity, user: UserId, workspace: WorkspaceId) -> Result<(), AppError> {
     let membership = Membership { user: user.clone(), workspace, role: Role::Owner, since: unit.now };
     unit.uow().memberships().put(&membership).await?;
+    let (target, place) = (user.to_string(), Some(&membership.workspace));
+    audit::record(unit, who, audit::action::MEMBERSHIP_PUT, &target, place).await?;
     unit.tell(Notice::Memberships(user)).await?;
     Ok(())
 }

@@ -13,7 +13,11 @@ use tokio::{
 };
 
 use super::{
-    BootstrapToken, Gate, Ground, IssuerError, Parts, audit::audit_key, first_token, first_token::FirstTokenError,
+    BootstrapToken, Gate, Ground, IssuerError, Parts,
+    audit::audit_key,
+    first_token,
+    first_token::FirstTokenError,
+    sessions::{configured_tokens, session_tokens},
 };
 use crate::{
     adapters::{
@@ -78,6 +82,12 @@ pub enum ServeError {
     Server(#[source] std::io::Error),
 }
 
+/// Where the database is; `None`: in memory.
+fn database(config: &Config) -> Option<DatabaseConfig> {
+    let url = config.database.url.stored().cloned()?;
+    Some(DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) })
+}
+
 impl ServeError {
     /// Whether it is the config that cannot stand, although only the start shows it.
     pub fn is_of_config(&self) -> bool {
@@ -99,9 +109,10 @@ impl Store {
         Ok(Self::Database(Arc::new(repository)))
     }
 
-    /// For a command that only looks, beside a gate that may be running.
+    /// Beside a server that runs: nothing can be changed.
     pub(super) async fn open_for_reading(config: &Config) -> Result<Self, ServeError> {
         let Some(database) = database(config) else { return Ok(Self::Memory(MemoryRepository::default())) };
+        let database = DatabaseConfig { max_connections: 2, ..database };
         Ok(Self::Database(Arc::new(SeaOrmRepository::open_for_reading(&database).await?)))
     }
 
@@ -119,11 +130,6 @@ impl Store {
     }
 }
 
-fn database(config: &Config) -> Option<DatabaseConfig> {
-    let url = config.database.url.stored().cloned()?;
-    Some(DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) })
-}
-
 /// Runs the gate until it is told to stop (SIGTERM, SIGINT), then ends in order: new requests are refused, waits answer
 /// with what they have, streams end, commands finish.
 ///
@@ -138,6 +144,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     }
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    let sessions = session_tokens(&config, &*rng);
     // Before the first token is made: a start that fails here leaves nothing behind.
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
@@ -149,7 +156,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     config.exposure(stored).map_err(ServeError::Exposed)?;
 
     let limiter = limiter(&config.auth.rate_limit).await?;
-    let gate = Gate::new(Parts { limiter, ..parts(&config, repository, engine)? });
+    let gate = Gate::new(Parts { limiter, sessions, ..parts(&config, repository, engine)? });
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
     let told = async {
@@ -198,6 +205,8 @@ pub(super) fn parts(
             identity: config.auth.rate_limit.identity,
             interval: config.auth.rate_limit.interval,
         },
+        sessions: configured_tokens(config),
+        session_ttl: config.sessions.ttl,
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
         audit_key: audit_key(config),

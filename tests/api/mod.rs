@@ -16,6 +16,7 @@ mod models;
 mod operations;
 mod processes;
 mod service_tokens;
+mod sessions;
 mod shutdown;
 mod socket;
 mod sockets;

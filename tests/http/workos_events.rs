@@ -1,11 +1,8 @@
 //! What WorkOS says of its sessions and people at `/auth/workos/events`.
 
-use data_encoding::HEXLOWER;
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tidegate::{
     adapters::http::{Settings, WorkosWebhook},
     domain::user::IssuerName,
@@ -16,7 +13,7 @@ use crate::support::{
     gateway::{Answer, Client},
     peers::WorkosEmulator,
     people::TestIssuer,
-    town::{PATIENCE, Town, closed, now, socket},
+    town::{PATIENCE, Town, closed, now, socket, workos_signature},
 };
 
 const PATH: &str = "/auth/workos/events";
@@ -32,12 +29,6 @@ async fn town(webhooks: Vec<WorkosWebhook>) -> Town {
     Town::of(Parts::in_memory().unwrap(), settings, TestIssuer::default()).await
 }
 
-fn signature(secret: &str, at: Timestamp, body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(format!("{}.{body}", at.as_millisecond()).as_bytes());
-    format!("t={}, v1={}", at.as_millisecond(), HEXLOWER.encode(&mac.finalize().into_bytes()))
-}
-
 fn event(id: &str, name: &str, data: &Value, at: Timestamp) -> String {
     json!({"id": id, "event": name, "data": data, "created_at": at.to_string()}).to_string()
 }
@@ -49,7 +40,7 @@ async fn deliver(town: &Town, header: &str, body: &str) -> Answer {
 
 /// An event that WorkOS signed just now.
 async fn tell(town: &Town, body: &str) -> String {
-    let answer = deliver(town, &signature(SECRET, now(), body), body).await;
+    let answer = deliver(town, &workos_signature(SECRET, now(), body), body).await;
     assert_eq!(answer.status.as_u16(), 200, "{answer:?}");
     answer.body["outcome"].as_str().unwrap().to_owned()
 }
@@ -132,10 +123,10 @@ async fn what_is_not_signed_right_is_refused() {
         String::new(),
         "t=1,v1=00".to_owned(),
         seconds,
-        signature("another secret", now(), &body),
-        signature(SECRET, now(), "{}"),
-        signature(SECRET, minutes_ago(4), &body),
-        signature(SECRET, minutes_ago(-4), &body),
+        workos_signature("another secret", now(), &body),
+        workos_signature(SECRET, now(), "{}"),
+        workos_signature(SECRET, minutes_ago(4), &body),
+        workos_signature(SECRET, minutes_ago(-4), &body),
     ];
     for header in headers {
         assert_eq!(deliver(&town, &header, &body).await.refused(401), "webhook.signature_invalid", "{header}");
@@ -144,13 +135,13 @@ async fn what_is_not_signed_right_is_refused() {
     assert_eq!(bare.refused(401), "webhook.signature_invalid", "no header at all");
     for bad in ["", "no json", "[]", r#"{"id":"e","event":"user.deleted","data":{}}"#] {
         assert_eq!(
-            deliver(&town, &signature(SECRET, now(), bad), bad).await.refused(400),
+            deliver(&town, &workos_signature(SECRET, now(), bad), bad).await.refused(400),
             "request.invalid",
             "{bad:?}"
         );
     }
     let large = " ".repeat((1 << 20) + 1);
-    let refused = deliver(&town, &signature(SECRET, now(), &large), &large).await;
+    let refused = deliver(&town, &workos_signature(SECRET, now(), &large), &large).await;
     assert_eq!(refused.refused(413), "request.body_too_large");
     assert!(comes_in(&town.sign_in("ada", "s1", -60)).await, "nothing came of it");
 }
@@ -168,7 +159,7 @@ async fn the_issuer_is_whose_secret_verifies() {
 async fn without_a_secret_there_is_no_such_address() {
     let town = Town::new().await;
     let body = event("event_1", "user.deleted", &json!({"id": "ada"}), now());
-    assert_eq!(deliver(&town, &signature(SECRET, now(), &body), &body).await.refused(404), "request.not_found");
+    assert_eq!(deliver(&town, &workos_signature(SECRET, now(), &body), &body).await.refused(404), "request.not_found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

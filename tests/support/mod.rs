@@ -10,6 +10,7 @@ pub(crate) mod peers;
 pub(crate) mod people;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod scripted;
 pub(crate) mod town;

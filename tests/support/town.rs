@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use futures_util::StreamExt;
+use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use reqwest::Response;
 use serde_json::{Value, json};
+use sha2::Sha256;
 use tidegate::{
     adapters::http::Settings,
     app::authenticate::Mode,
@@ -126,4 +129,11 @@ pub(crate) async fn closed(mut socket: WebSocketStream<TcpStream>) -> (u16, Stri
     };
     let (code, reason) = timeout(PATIENCE, closing).await.expect("the socket is closed");
     (code, reason, begun.elapsed())
+}
+
+/// What WorkOS puts beside an event that it sends at a moment.
+pub(crate) fn workos_signature(secret: &str, at: Timestamp, body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{}.{body}", at.as_millisecond()).as_bytes());
+    format!("t={}, v1={}", at.as_millisecond(), HEXLOWER.encode(&mac.finalize().into_bytes()))
 }

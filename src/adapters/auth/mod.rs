@@ -5,6 +5,7 @@ pub mod introspection;
 pub mod jwt;
 mod outgoing;
 pub mod service_tokens;
+pub mod sessions;
 pub mod workos_api;
 
 use std::sync::Arc;

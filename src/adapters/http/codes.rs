@@ -284,6 +284,10 @@ codes! {
         "The engine refuses the command",
         "Values that the gate lets through are not fit for this engine.",
         "The message says why.";
+    SESSION_NOT_CONFIGURED = "session.not_configured" [NOT_IMPLEMENTED]
+        "Widget sessions are not configured",
+        "`sessions.key` is not set, and the gate may have replicas: they must sign with one key.",
+        "Operators set `sessions.key`; `openssl rand -base64 32` makes one for HS256.";
     ENGINE_UNSUPPORTED = "engine.unsupported" [NOT_IMPLEMENTED]
         "The engine cannot do this",
         "Not every engine has every capability.",

@@ -8,6 +8,7 @@ mod answers;
 mod audit;
 mod body;
 mod call;
+mod chatkit;
 mod client_address;
 mod codes;
 mod conditions;
@@ -65,6 +66,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     audit::AuditApi,
+    chatkit::ChatkitApi,
     client_address::ClientAddress,
     deployments::DeploymentsApi,
     engines::EnginesApi,
@@ -139,6 +141,7 @@ type Apis = (Admission, Work);
 type Admission = (
     OperationsApi,
     IdentityApi,
+    ChatkitApi,
     ServiceTokensApi,
     RevocationsApi,
     WorkosEventsApi,
@@ -171,6 +174,7 @@ pub fn routes(
     let admission: Admission = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi { app: app_of() },
+        ChatkitApi { app: app_of() },
         ServiceTokensApi { app: app_of() },
         RevocationsApi { app: app_of() },
         WorkosEventsApi { app: app_of(), webhooks: settings.workos.clone() },

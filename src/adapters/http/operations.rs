@@ -80,6 +80,7 @@ const WORK: Access = Access::Scopes(&[Scope::JobsWork]);
 const TOKENS_READ: Access = Access::Scopes(&[Scope::AdminTokensRead]);
 const TOKENS_WRITE: Access = Access::Scopes(&[Scope::AdminTokensWrite]);
 const AUDIT_READ: Access = Access::Scopes(&[Scope::AdminAuditRead]);
+const MAKE_SESSIONS: Access = Access::Scopes(&[Scope::ChatkitSession]);
 const MAKE_WORKSPACES: Access = Access::UserOr(&[Scope::AdminWorkspacesWrite]);
 
 const MEMBERS: Access = Access::RoleOr(&[Scope::AdminWorkspacesWrite]);
@@ -96,6 +97,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/docs", "docs", Open),
     op(Get, "/problems/{code}", "get_problem", Open),
     op(Get, "/api/whoami", "whoami", Identity),
+    op(Post, "/api/chatkit/session", "create_chatkit_session", MAKE_SESSIONS),
     op(Post, "/api/admin/service-tokens", "create_service_token", TOKENS_WRITE),
     op(Get, "/api/admin/service-tokens", "list_service_tokens", TOKENS_READ),
     op(Get, "/api/admin/service-tokens/{identifier}", "get_service_token", TOKENS_READ),

@@ -37,7 +37,6 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 }
 
 #[tokio::test]
-#[ignore = "waits for /api/chatkit/session"]
 async fn no_secret_is_written_down_anywhere() {
     let answer = json!({"active": true, "sub": "ada", "aud": "tidegate", "exp": mint::now() + 200, "iat": mint::now()});
     let peer = Scripted::start(Reply::json(&answer)).await;

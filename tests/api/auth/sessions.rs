@@ -45,7 +45,6 @@ fn time(text: &str) -> i64 {
 }
 
 #[tokio::test]
-#[ignore = "waits for /api/chatkit/session"]
 async fn a_session_has_less_than_its_parent() {
     let world = World::on(town()).await;
     let gate = &world.gate;
@@ -81,7 +80,6 @@ async fn a_session_has_less_than_its_parent() {
 }
 
 #[tokio::test]
-#[ignore = "waits for /api/chatkit/session"]
 async fn a_session_lives_no_longer_than_its_parent() {
     let world = World::on(town()).await;
     let short = json!({"workspaces": [world.id], "scope": "chatkit:session workflows:read", "exp": mint::now() + 60});
@@ -95,7 +93,6 @@ async fn a_session_lives_no_longer_than_its_parent() {
 }
 
 #[tokio::test]
-#[ignore = "waits for /api/chatkit/session"]
 async fn a_session_may_be_bound_to_a_workflow_and_a_workspace() {
     let (world, other) = (World::on(town()).await, World::on(town()).await);
     let workflow = world.deploy(&linear(&unique("p"), &[])).await;
@@ -122,7 +119,6 @@ async fn a_session_may_be_bound_to_a_workflow_and_a_workspace() {
 }
 
 #[tokio::test]
-#[ignore = "waits for /api/chatkit/session"]
 async fn a_session_ends_with_its_parent() {
     let world = World::on(town()).await;
     let workflow = world.deploy(&linear(&unique("p"), &[&service("work")])).await;
@@ -155,7 +151,6 @@ async fn a_session_ends_with_its_parent() {
 }
 
 #[tokio::test]
-#[ignore = "waits for /api/chatkit/session"]
 async fn a_forged_session_is_refused() {
     let world = World::on(town()).await;
     let now = mint::now();

@@ -12,6 +12,7 @@ use super::{
     commands::{Commands, Unit},
     error::{AppError, Noun},
     people::People,
+    service_tokens::end_with_owner,
 };
 use crate::{
     domain::{
@@ -221,6 +222,12 @@ impl Revocations {
 async fn enter(unit: &mut Unit, who: &Identity, entry: &Revocation) -> Result<(), AppError> {
     unit.uow().revocations().insert(entry).await?;
     unit.wake.notices.push(Notice::Revoked(entry.clone()));
+    if let Revoked::User(user) = &entry.revoked
+        && !entry.ban
+    {
+        // A ban stands until it is lifted. This entry will be forgotten, and what the person made must not come back then.
+        end_with_owner(unit, user, entry.at, entry.reason.as_ref()).await?;
+    }
     Ok(audit::record(unit, who, audit::action::REVOCATION_CREATE, &entry.id.to_string(), None).await?)
 }
 

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tidegate::{
-    app::{error::AppError, service_tokens::NewServiceToken},
+    app::{
+        error::AppError,
+        revocations::{NewRevocation, Target},
+        service_tokens::NewServiceToken,
+    },
     domain::{
         identity::Identity,
         ids::RevocationId,
@@ -202,4 +206,24 @@ async fn a_token_of_no_workspace_is_its_makers_and_who_reaches_all() {
     assert!(tokens.revoke(&ada, token_id("roots"), None, false).await.is_err());
     let other = Arc::new(super::world::service("other", &all_scopes().into_iter().collect::<Vec<_>>(), &["demo"]));
     assert!(!seen(&other, "hers").await && !seen(&other, "roots").await);
+}
+
+#[tokio::test]
+async fn what_a_person_made_stays_ended_when_their_revocation_is_forgotten() {
+    let town = town().await;
+    town.put("bob", Role::Admin).await;
+    let bob = town.who(&town.token(person("bob"))).await.unwrap();
+    let hers = town.minted(&town.ada().await, new_token("hers", MINTER, &["demo"])).await;
+    let his = town.minted(&bob, new_token("his", MINTER, &["demo"])).await;
+    let new = NewRevocation {
+        target: Target::User,
+        issuer: "corp".to_owned(),
+        value: "ada".to_owned(),
+        reason: None,
+        ban: false,
+    };
+    let entry = town.world.app().revocations.add(&admin(), new).await.unwrap();
+    town.world.app().revocations.lift(&admin(), entry.id).await.unwrap();
+    assert_eq!(town.who(&hers).await.unwrap_err(), AuthError::TokenRevoked);
+    assert!(town.may(&his, Scope::WorkflowsRead).await, "others' tokens go on");
 }

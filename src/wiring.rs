@@ -1,9 +1,13 @@
 //! The composition root: adapters are named here and in [`config`](crate::config), and nowhere else.
 
+mod audit;
 mod authz_why;
 mod command;
 mod first_token;
+mod issuers;
+mod online;
 mod serve;
+mod sessions;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -12,10 +16,16 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::command::run;
+pub use self::issuers::IssuerError;
 pub use self::serve::{ServeError, serve};
 use crate::{
     adapters::{
-        auth::{AsValidated, bootstrap::WithBootstrapToken, service_tokens::ServiceTokenValidator},
+        auth::{
+            AsValidated,
+            bootstrap::WithBootstrapToken,
+            service_tokens::ServiceTokenValidator,
+            sessions::{SessionKey, SessionTokens, SessionValidator},
+        },
         clock::SystemClock,
         engines::embedded::{AutoCommitEngine, EmbeddedEngine},
         http::{self, Settings},
@@ -25,7 +35,8 @@ use crate::{
         rng::SystemRng,
     },
     app::{
-        App,
+        App, Callers,
+        audit::{AuditKey, AuditWork, Collector, Sequencer},
         authenticate::{AnonymousAccess, Authenticator, Entrance, Mode, Scheme},
         background::Background,
         commands::Commands,
@@ -35,6 +46,7 @@ use crate::{
         limits::{LimitPolicy, Limits},
         people::{Issuer, People},
         revocation_log::RevocationLog,
+        sessions::{BootstrapRights, Parents, Sessions},
         signals::{POLL, Signals},
         token_uses::TokenUses,
     },
@@ -42,12 +54,18 @@ use crate::{
         bearer::BearerToken,
         engine::EngineName,
         scope::{Scopes, all_scopes},
+        session::DEFAULT_TTL_SECONDS,
         text::InvalidText,
         workspace::WorkspaceAccess,
     },
     ports::{
-        clock::Clock, publisher::EventFeed, rate_limiter::RateLimiter, repository::Repository, rng::Rng,
-        token_validator::TokenValidator,
+        clock::Clock,
+        publisher::EventFeed,
+        rate_limiter::RateLimiter,
+        repository::Repository,
+        rng::Rng,
+        session_signer::SessionSigner,
+        token_validator::{IdentityExtractor, TokenValidator},
     },
 };
 
@@ -62,9 +80,32 @@ pub struct BootstrapToken {
     pub expires_at: Option<Timestamp>,
 }
 
+impl From<&BootstrapToken> for BootstrapRights {
+    fn from(token: &BootstrapToken) -> Self {
+        Self { scopes: token.scopes.clone(), expires_at: token.expires_at }
+    }
+}
+
+/// What a gate's own work stands on, and what is made before the gate but works with it: what fetches keys ends when the
+/// gate stops.
+#[derive(Debug, Clone, Default)]
+pub struct Ground {
+    /// What is revoked, and what has changed.
+    pub signals: Arc<Signals>,
+    /// Owns every task of the gate's.
+    pub tasks: TaskTracker,
+    /// Ends them.
+    pub stop: CancellationToken,
+}
+
 /// What a gate is made of. [`Parts::in_memory`] has a value for each; replace what you have better.
-#[derive(Debug, Clone)]
+///
+/// A token is judged by the first that recognizes it, and after its refusal nobody else is asked: the bootstrap token and
+/// service tokens, [`schemes`](Self::schemes), [`validators`](Self::validators).
+#[derive(Debug)]
 pub struct Parts {
+    /// What the gate's own work stands on.
+    pub ground: Ground,
     /// Where everything is kept.
     pub repository: Arc<dyn Repository>,
     /// The time.
@@ -77,7 +118,9 @@ pub struct Parts {
     pub mode: Mode,
     /// A credential to begin with.
     pub bootstrap: Option<BootstrapToken>,
-    /// Who judges the tokens of issuers, each by its shape, in this order.
+    /// Kinds of tokens of your own, in this order, each with who says whom they name.
+    pub schemes: Vec<Scheme>,
+    /// Who judges the tokens of issuers, each by its shape, in this order; [`with_issuers`](Self::with_issuers) makes them.
     pub validators: Vec<Arc<dyn TokenValidator>>,
     /// Those issuers: what their tokens can come to, and who tells what their people are called.
     pub issuers: Vec<Issuer>,
@@ -89,10 +132,16 @@ pub struct Parts {
     pub limiter: Arc<dyn RateLimiter>,
     /// How many failures are judged.
     pub limits: LimitPolicy,
+    /// What widgets' sessions are signed with; without it none are made.
+    pub sessions: Option<Arc<SessionTokens>>,
+    /// How long one lives at most.
+    pub session_ttl: SignedDuration,
     /// The longest life that a service token may be given.
     pub max_token_life: Option<SignedDuration>,
     /// How long what ended stays readable.
     pub history_ttl: SignedDuration,
+    /// What the audit is chained under.
+    pub audit_key: AuditKey,
 }
 
 impl Parts {
@@ -102,21 +151,33 @@ impl Parts {
     /// None in practice: the engine's built-in name is a name.
     pub fn in_memory() -> Result<Self, InvalidText> {
         Ok(Self {
+            ground: Ground::default(),
             repository: Arc::new(MemoryRepository::default()),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             engine: EngineName::parse("embedded")?,
             mode: Mode::Unset,
             bootstrap: None,
+            schemes: Vec::new(),
             validators: Vec::new(),
             issuers: Vec::new(),
             only_looks: false,
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
             limiter: Arc::new(MemoryLimiter::default()),
             limits: LimitPolicy::default(),
+            sessions: Some(Arc::new(SessionTokens::new("tidegate", "chatkit", SessionKey::random(&SystemRng)))),
+            session_ttl: SignedDuration::from_secs(DEFAULT_TTL_SECONDS),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
+            audit_key: AuditKey::new(None),
         })
+    }
+
+    /// The same with a kind of tokens of your own, asked after those that it has already.
+    #[must_use]
+    pub fn with_scheme(mut self, validator: Arc<dyn TokenValidator>, extractor: Arc<dyn IdentityExtractor>) -> Self {
+        self.schemes.push(Scheme { validator, extractor });
+        self
     }
 
     /// The same with a bootstrap token that may do everything.
@@ -134,6 +195,7 @@ pub struct Gate {
     /// The use cases: what a driving adapter stands on.
     pub app: Arc<App>,
     background: Background,
+    audit: AuditWork,
     uses: Arc<TokenUses>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -143,6 +205,8 @@ pub struct Gate {
 const WRITE_USES_EVERY: Duration = Duration::from_secs(5);
 /// How long the last writing may take when the gate stops.
 const WRITE_USES_WITHIN: Duration = Duration::from_secs(1);
+/// The same of the last entries of the audit.
+const WRITE_AUDIT_WITHIN: Duration = Duration::from_secs(2);
 
 impl Gate {
     /// Puts a gate together. Nothing runs before [`start`](Self::start).
@@ -150,8 +214,17 @@ impl Gate {
         let Parts { repository, clock, rng, engine, mode, bootstrap, anonymous, max_token_life, history_ttl, .. } =
             parts;
         let limits = Limits::new(parts.limiter, Arc::clone(&clock), parts.limits);
-        let Parts { validators, issuers, only_looks, .. } = parts;
-        let (signals, tasks, stop) = (Arc::new(Signals::default()), TaskTracker::new(), CancellationToken::new());
+        let Parts {
+            ground: Ground { signals, tasks, stop },
+            schemes: custom,
+            validators,
+            issuers,
+            sessions,
+            session_ttl,
+            only_looks,
+            audit_key,
+            ..
+        } = parts;
         let publisher = Arc::new(InProcessPublisher::default());
         let feed: Arc<dyn EventFeed> = publisher.clone();
 
@@ -168,6 +241,10 @@ impl Gate {
         );
         let core = Core { commands, engines };
 
+        let collector = Arc::new(Collector::new(Arc::clone(&repository), Arc::clone(&clock)));
+        let sequencer = Sequencer::new(core.commands.clone(), audit_key);
+        let audit = AuditWork::new(Arc::clone(&collector), sequencer, Arc::clone(&signals));
+
         let uses = Arc::new(TokenUses::new(Arc::clone(&repository), Arc::clone(&clock)));
         let log = Arc::new(RevocationLog::new(Arc::clone(&repository), Arc::clone(&signals)));
         let people = Arc::new(People::new(issuers, only_looks, core.commands.clone(), Arc::clone(&log)));
@@ -177,9 +254,24 @@ impl Gate {
             Arc::clone(&signals),
             Arc::clone(&people),
         );
-        let configured = bootstrap.is_some() || !validators.is_empty();
-        let validator = with_bootstrap(bootstrap, clock, Arc::new(tokens));
+        let configured = bootstrap.is_some() || !custom.is_empty() || !validators.is_empty();
+        let parents = Parents::new(
+            Arc::clone(&repository),
+            Arc::clone(&clock),
+            Arc::clone(&signals),
+            Arc::clone(&people),
+            bootstrap.as_ref().map(BootstrapRights::from),
+        );
+        let validator = with_bootstrap(bootstrap, Arc::clone(&clock), Arc::new(tokens));
         let mut schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
+        schemes.extend(custom);
+        // Before the issuers: none of them judges what says that the gate made it.
+        schemes.extend(sessions.clone().map(|tokens| Scheme {
+            validator: Arc::new(SessionValidator::new(tokens, parents, clock, Arc::clone(&signals))),
+            extractor: Arc::new(AsValidated),
+        }));
+        let signer = sessions.map(|tokens| -> Arc<dyn SessionSigner> { tokens });
+        let sessions = Sessions::new(core.commands.clone(), signer, session_ttl);
         schemes.extend(validators.into_iter().map(|validator| Scheme { validator, extractor: people.clone() }));
         let authenticator = Authenticator::new(
             Entrance { mode, configured, anonymous },
@@ -192,13 +284,15 @@ impl Gate {
         );
 
         let background = Background::new(core.clone(), publisher, Arc::clone(&feed), log, history_ttl, stop.clone());
-        let app = Arc::new(App::new(repository, core, authenticator, people, feed, max_token_life));
-        Self { app, background, uses, tasks, stop }
+        let callers = Callers { authenticator, people, sessions };
+        let app = Arc::new(App::new(repository, core, callers, feed, collector, max_token_life));
+        Self { app, background, audit, uses, tasks, stop }
     }
 
-    /// Begins the gate's own work: numbering and publishing events, firing timers, forgetting what is old.
+    /// Begins the gate's own work: keeping the audit, numbering and publishing events, firing timers, forgetting what is old.
     pub fn start(&self) {
         self.background.start();
+        self.audit.start(&self.tasks, &self.stop);
         let (uses, stop) = (Arc::clone(&self.uses), self.stop.clone());
         drop(context::spawn(&self.tasks, async move {
             while stop.run_until_cancelled(tokio::time::sleep(WRITE_USES_EVERY)).await.is_some() {
@@ -217,6 +311,11 @@ impl Gate {
         http::serve(listener, http::routes(Arc::clone(&self.app), settings, &stopping), stopping, grace).await
     }
 
+    /// The audit's own work: for whoever wants entries chained now.
+    pub const fn audit(&self) -> &AuditWork {
+        &self.audit
+    }
+
     /// Says when the gate is stopping: open streams and waits end with it.
     pub fn stopping(&self) -> CancellationToken {
         self.stop.clone()
@@ -232,6 +331,9 @@ impl Gate {
         // Last, since requests that were under way have used tokens, too.
         if tokio::time::timeout(WRITE_USES_WITHIN, write_uses(&self.uses)).await.is_err() {
             tracing::warn!("the last uses of service tokens could not be written down in time");
+        }
+        if tokio::time::timeout(WRITE_AUDIT_WITHIN, self.audit.finish()).await.is_err() {
+            tracing::warn!("the last entries of the audit could not be written down in time");
         }
     }
 }

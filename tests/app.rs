@@ -1,5 +1,6 @@
 //! The use cases, driven through a gate over memory whose clock and randomness the tests hold.
 
+mod audit;
 mod credentials;
 mod deployments;
 mod jobs;
@@ -10,8 +11,10 @@ mod people;
 mod repeats;
 mod rights;
 mod service_tokens;
+mod sessions;
 mod timers;
 mod town;
+mod two_replicas;
 mod units;
 mod workspaces;
 mod world;

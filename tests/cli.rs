@@ -1,5 +1,6 @@
 //! The command line: the real binary, against a scripted gate for what a real one does not do on command.
 
+mod auth;
 mod real;
 mod scripted;
 

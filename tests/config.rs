@@ -11,6 +11,7 @@ use tidegate::{
 
 mod aliases;
 mod issuers;
+mod started;
 
 const SECRET: &str = "a-secret-that-nobody-should-see-anywhere";
 

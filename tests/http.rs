@@ -7,5 +7,7 @@ mod credentials;
 mod document;
 mod people;
 mod resources;
+mod revocations;
 mod running;
 mod sockets;
+mod workos_events;

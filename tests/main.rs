@@ -15,6 +15,7 @@ mod conformance;
 mod crash;
 mod http;
 mod peers;
+mod providers;
 mod readme;
 mod replicas;
 mod support;

@@ -1,5 +1,7 @@
 //! Two gates on one Postgres: they start at once, share every channel, and one goes on when the other dies.
 
+mod standing;
+
 use std::time::Instant;
 
 use serde_json::{Value, json};

@@ -135,6 +135,14 @@ impl Authenticator {
     /// # Errors
     /// Why they are not let in; [`AuthError::Unavailable`] when that could not be told.
     pub async fn authenticate(&self, credential: &Credential, from: Option<IpAddr>) -> Result<Caller, AuthError> {
+        self.admit(credential, from).await.map_err(|rejection| rejection.error)
+    }
+
+    /// The same; a refusal also names whose token it was, where that is sure.
+    ///
+    /// # Errors
+    /// As [`authenticate`](Self::authenticate).
+    pub async fn admit(&self, credential: &Credential, from: Option<IpAddr>) -> Result<Caller, Rejection> {
         if self.mode == Mode::Disabled {
             return Ok(anonymous(everywhere(all_scopes())));
         }
@@ -147,7 +155,10 @@ impl Authenticator {
                 self.uses.note(&caller.identity);
                 Ok(caller)
             }
-            Err(rejection) => Err(self.limits.refused(credential, rejection, from).await),
+            Err(rejection) => {
+                let of = rejection.of.clone();
+                Err(Rejection { error: self.limits.refused(credential, rejection, from).await, of })
+            }
         }
     }
 

@@ -30,6 +30,8 @@ pub enum Noun {
     Incident,
     /// A service token.
     ServiceToken,
+    /// A revocation.
+    Revocation,
     /// An engine.
     Engine,
 }
@@ -114,6 +116,9 @@ pub enum AppError {
     /// A stream's position that the channel has not reached: 400 `events.position_unknown`.
     #[error("the channel has not reached this position")]
     PositionUnknown,
+    /// No key is configured for widgets' sessions: 501 `session.not_configured`.
+    #[error("widget sessions are not configured")]
+    NoSessions,
     /// The engine's answer.
     #[error(transparent)]
     Engine(#[from] EngineError),

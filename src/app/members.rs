@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    access,
+    access, audit,
     commands::{Commands, Unit},
     error::{AppError, ConflictError, Noun},
     people::People,
@@ -126,6 +126,7 @@ async fn put(
     if present != Some(role) {
         let membership = Membership { user: user.clone(), workspace: workspace.clone(), role, since: unit.now };
         unit.uow().memberships().put(&membership).await?;
+        audit::record(unit, who, audit::action::MEMBERSHIP_PUT, &user.to_string(), Some(&workspace)).await?;
         unit.tell(Notice::Memberships(user.clone())).await?;
     }
     let member = unit.uow().memberships().find(&user, &workspace).await?;
@@ -147,6 +148,7 @@ async fn remove(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId, user: 
         not_the_last_owner(unit, workspace).await?;
     }
     unit.uow().memberships().remove(&user, workspace).await?;
+    audit::record(unit, who, audit::action::MEMBERSHIP_REMOVE, &user.to_string(), Some(workspace)).await?;
     unit.tell(Notice::Memberships(user)).await?;
     Ok(())
 }

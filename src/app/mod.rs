@@ -1,6 +1,7 @@
 //! Use cases, one file a capability. They know the domain and the ports, and nothing of HTTP, SQL or any engine's wire.
 
 pub mod access;
+pub mod audit;
 pub mod authenticate;
 pub mod background;
 pub mod commands;
@@ -19,7 +20,9 @@ pub mod people;
 pub mod processes;
 pub mod recorder;
 pub mod revocation_log;
+pub mod revocations;
 pub mod service_tokens;
+pub mod sessions;
 pub mod signals;
 pub mod standing;
 pub mod tasks;
@@ -32,14 +35,39 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use self::{
-    authenticate::Authenticator, core::Core, deployments::Deployments, events::Events, executions::Executions,
-    jobs::Jobs, members::Members, messages::Messages, people::People, processes::Processes,
-    service_tokens::ServiceTokens, tasks::Tasks, workflows::Workflows, workspaces::Workspaces,
+    audit::{Audit, Collector},
+    authenticate::Authenticator,
+    core::Core,
+    deployments::Deployments,
+    events::Events,
+    executions::Executions,
+    jobs::Jobs,
+    members::Members,
+    messages::Messages,
+    people::People,
+    processes::Processes,
+    revocations::Revocations,
+    service_tokens::ServiceTokens,
+    sessions::Sessions,
+    tasks::Tasks,
+    workflows::Workflows,
+    workspaces::Workspaces,
 };
 use crate::ports::{
     publisher::EventFeed,
     repository::{Repository, RepositoryError},
 };
+
+/// Who calls, and what they call with.
+#[derive(Debug)]
+pub struct Callers {
+    /// Who is calling.
+    pub authenticator: Authenticator,
+    /// People.
+    pub people: Arc<People>,
+    /// Sessions of widgets.
+    pub sessions: Sessions,
+}
 
 /// All use cases: what a driving adapter stands on.
 #[derive(Debug)]
@@ -66,10 +94,16 @@ pub struct App {
     pub jobs: Jobs,
     /// Messages and signals.
     pub messages: Messages,
+    /// Revocations.
+    pub revocations: Revocations,
     /// Service tokens.
     pub tokens: ServiceTokens,
+    /// Sessions of widgets.
+    pub sessions: Sessions,
     /// Event channels.
     pub events: Events,
+    /// The audit.
+    pub audit: Audit,
     /// Units of work and engines.
     pub core: Core,
     repository: Arc<dyn Repository>,
@@ -80,15 +114,17 @@ impl App {
     pub fn new(
         repository: Arc<dyn Repository>,
         core: Core,
-        authenticator: Authenticator,
-        people: Arc<People>,
+        callers: Callers,
         feed: Arc<dyn EventFeed>,
+        collector: Arc<Collector>,
         max_token_life: Option<SignedDuration>,
     ) -> Self {
+        let Callers { authenticator, people, sessions } = callers;
         Self {
             authenticator,
             workspaces: Workspaces::new(core.clone()),
             members: Members::new(core.commands.clone(), Arc::clone(&people)),
+            revocations: Revocations::new(core.commands.clone(), Arc::clone(&people)),
             people,
             workflows: Workflows::new(core.clone()),
             deployments: Deployments::new(core.clone()),
@@ -98,7 +134,9 @@ impl App {
             jobs: Jobs::new(core.clone()),
             messages: Messages::new(core.clone()),
             tokens: ServiceTokens::new(core.commands.clone(), max_token_life),
+            sessions,
             events: Events::new(core.commands.clone(), feed),
+            audit: Audit::new(core.clone(), collector),
             core,
             repository,
         }

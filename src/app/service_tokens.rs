@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::bounds::{concerns, mints, own_end, seen, within_rights, workspaces_of};
 use super::{
-    access,
+    access, audit,
     commands::{Commands, Once, Unit},
     error::{AppError, ConflictError, longest_page},
 };
@@ -26,7 +26,7 @@ use crate::{
         user::UserId,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
-    ports::{rng::RngExt, token_validator::AuthError},
+    ports::{repository::RepositoryError, rng::RngExt, token_validator::AuthError},
 };
 
 /// A token to be made.
@@ -114,6 +114,7 @@ impl ServiceTokens {
                     return Err(ConflictError::TokenIdentifierTaken.into());
                 }
                 unit.uow().tokens().insert(&token).await?;
+                record(unit, &maker, audit::action::TOKEN_MINT, &token).await?;
                 let subject = token.id.to_string();
                 Ok((token, subject))
             })
@@ -199,6 +200,7 @@ impl ServiceTokens {
                 token.rotate(rotation, unit.now).map_err(refusal)?;
                 unit.uow().tokens().update(&token).await?;
                 unit.tell(Notice::ServiceToken(id.clone())).await?;
+                record(unit, &who, audit::action::TOKEN_ROTATE, &token).await?;
                 Ok((token, id.to_string()))
             })
         });
@@ -243,7 +245,7 @@ impl ServiceTokens {
                         ids = with_minted(unit, &who, ids).await?;
                     }
                     for id in ids {
-                        revoke(unit, &id, reason.clone()).await?;
+                        revoke(unit, &who, &id, reason.clone()).await?;
                     }
                     Ok(())
                 })
@@ -252,27 +254,50 @@ impl ServiceTokens {
     }
 }
 
-async fn revoke(unit: &mut Unit, id: &ServiceTokenId, reason: Option<Remark>) -> Result<(), AppError> {
+async fn revoke(unit: &mut Unit, who: &Identity, id: &ServiceTokenId, reason: Option<Remark>) -> Result<(), AppError> {
     if let Some(mut token) = unit.uow().tokens().lock(id).await? {
+        let first = token.revoked.is_none();
         token.revoke(reason, unit.now);
         unit.uow().tokens().update(&token).await?;
         unit.tell(Notice::ServiceToken(id.clone())).await?;
+        if first {
+            record(unit, who, audit::action::TOKEN_REVOKE, &token).await?;
+        }
     }
     Ok(())
 }
 
-/// Ends whatever belongs to a person, for good: a revocation of theirs is forgotten once no token of their issuer's can be
-/// left, and theirs here may be without end.
+/// Enters what became of a token, in its workspace if it has one.
+async fn record(
+    unit: &mut Unit,
+    who: &Identity,
+    action: &'static str,
+    token: &ServiceToken,
+) -> Result<(), RepositoryError> {
+    audit::record(unit, who, action, token.id.as_str(), audit::only_one(&token.workspaces)).await
+}
+
+/// Ends what belongs to a person and was issued up to a moment, for good. A revocation that is no ban is forgotten once no
+/// token of their issuer's can be left; what they made here may be without end, and must not come back then.
 ///
 /// # Errors
 /// The store's.
-pub async fn end_with_owner(unit: &mut Unit, owner: &UserId, reason: Option<&Remark>) -> Result<(), AppError> {
+pub async fn end_with_owner(
+    unit: &mut Unit,
+    owner: &UserId,
+    until: Timestamp,
+    reason: Option<&Remark>,
+) -> Result<(), AppError> {
+    let ends = |token: &ServiceToken| {
+        token.owner.as_ref() == Some(owner) && token.issued_at <= until && token.revoked.is_none()
+    };
+    // Who revoked the person has an entry of their own in the audit.
+    let system = Identity::system("revocation");
     let mut page = longest_page();
     loop {
         let found = unit.uow().tokens().list(&WorkspaceAccess::All, &page).await?;
-        let theirs = found.items.iter().filter(|token| token.owner.as_ref() == Some(owner) && token.revoked.is_none());
-        for token in theirs {
-            revoke(unit, &token.id, reason.cloned()).await?;
+        for token in found.items.iter().filter(|token| ends(token)) {
+            revoke(unit, &system, &token.id, reason.cloned()).await?;
         }
         match found.next {
             Some(next) => page.after = Some(next),

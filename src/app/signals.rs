@@ -24,6 +24,8 @@ pub struct Wake {
     pub ended: bool,
     /// Something is due, or will be earlier than was known.
     pub timers: bool,
+    /// Entries of the audit wait for their place.
+    pub audit: bool,
     /// What was told to the revocation log: it counts on this replica before the answer goes out.
     pub notices: Vec<Notice>,
 }
@@ -84,6 +86,8 @@ pub struct Signals {
     pub ended: Bell,
     /// See [`Wake::timers`].
     pub timers: Bell,
+    /// See [`Wake::audit`].
+    pub audit: Bell,
     /// What stands against credentials now.
     pub standing: Standing,
 }
@@ -97,6 +101,7 @@ impl Signals {
             (wake.tasks, &self.tasks),
             (wake.ended, &self.ended),
             (wake.timers, &self.timers),
+            (wake.audit, &self.audit),
         ] {
             if wanted {
                 bell.ring();

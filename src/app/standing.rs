@@ -235,3 +235,196 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{
+        identity::{IdentityKind, Maker},
+        rights::Rights,
+    };
+
+    const MOMENT: i64 = 1_800_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(MOMENT + seconds).unwrap()
+    }
+
+    fn corp() -> IssuerName {
+        IssuerName::parse("corp").unwrap()
+    }
+
+    fn ada() -> UserId {
+        UserId::new(corp(), "ada").unwrap()
+    }
+
+    fn revocation(id: u128, revoked: Revoked) -> Revocation {
+        Revocation {
+            id: RevocationId::new(Uuid::from_u128(id)),
+            revoked,
+            reason: None,
+            ban: false,
+            at: at(0),
+            ends_at: Some(at(100)),
+            created_by: Maker::from(&Identity::system("test")),
+        }
+    }
+
+    /// Ada with a token of a session, issued then.
+    fn token(issued: Option<i64>) -> Identity {
+        let who = Identity::new("ada", IdentityKind::User, CredentialKind::External, Rights::none());
+        Identity {
+            issuer: Some("corp".to_owned()),
+            session_id: Some("session".to_owned()),
+            token_id: Some("token".to_owned()),
+            issued_at: issued.map(at),
+            ..who
+        }
+    }
+
+    fn read(position: i64) -> LogRead {
+        LogRead { notices: Vec::new(), position: LogPosition(position) }
+    }
+
+    /// That has just read a log of these lines.
+    fn standing(notices: impl IntoIterator<Item = Notice>) -> Standing {
+        let standing = Standing::default();
+        standing.took(LogRead { notices: notices.into_iter().collect(), ..read(1) }, Instant::now());
+        standing
+    }
+
+    #[tokio::test]
+    async fn a_persons_entry_refuses_what_was_issued_up_to_it() {
+        let standing = standing([Notice::Revoked(revocation(1, Revoked::User(ada())))]);
+        for (issued, refused) in [(Some(-1), true), (Some(0), true), (Some(1), false), (None, true)] {
+            assert_eq!(standing.revokes(&token(issued)), refused, "{issued:?}");
+        }
+        assert_eq!(standing.judge(&token(Some(0))), Err(AuthError::TokenRevoked));
+        assert_eq!(standing.judge(&token(Some(1))), Ok(()));
+        assert!(standing.revokes_user(&ada(), at(0)) && !standing.revokes_user(&ada(), at(1)));
+        let bob = Identity { subject: "bob".to_owned(), ..token(Some(0)) };
+        let other = Identity { issuer: Some("other".to_owned()), ..token(Some(0)) };
+        assert!(!standing.revokes(&bob) && !standing.revokes(&other), "nobody else's");
+    }
+
+    #[tokio::test]
+    async fn a_ban_refuses_what_is_issued_later_until_it_is_lifted() {
+        let ban = Revocation { ban: true, ends_at: None, ..revocation(1, Revoked::User(ada())) };
+        let id = ban.id;
+        let standing = standing([Notice::Revoked(ban), Notice::Revoked(revocation(2, Revoked::User(ada())))]);
+        standing.forget(at(1_000_000));
+        assert!(standing.revokes(&token(Some(2_000_000))));
+        standing.apply([Notice::Lifted(id), Notice::Lifted(id)]);
+        assert!(!standing.revokes(&token(Some(0))), "the other entry is over");
+    }
+
+    #[tokio::test]
+    async fn lifting_one_entry_leaves_the_others() {
+        let entries = [1, 2].map(|id| Notice::Revoked(revocation(id, Revoked::User(ada()))));
+        let standing = standing(entries.clone());
+        // A line that is read twice is one.
+        standing.apply(entries);
+        standing.apply([Notice::Lifted(RevocationId::new(Uuid::from_u128(1)))]);
+        assert!(standing.revokes(&token(Some(0))));
+        standing.apply([Notice::Lifted(RevocationId::new(Uuid::from_u128(2)))]);
+        assert!(!standing.revokes(&token(Some(0))));
+    }
+
+    #[tokio::test]
+    async fn sessions_and_tokens_are_refused_by_their_claims() {
+        let session = |sid: &str| Revoked::Session { issuer: corp(), sid: sid.to_owned() };
+        let jti = |jti: &str| Revoked::Token { issuer: corp(), jti: jti.to_owned() };
+        for (revoked, refused) in
+            [(session("session"), true), (session("token"), false), (jti("token"), true), (jti("session"), false)]
+        {
+            let standing = standing([Notice::Revoked(revocation(1, revoked.clone()))]);
+            assert_eq!(standing.revokes(&token(Some(50))), refused, "{revoked:?}");
+            let bare = Identity { session_id: None, token_id: None, ..token(Some(50)) };
+            assert!(!standing.revokes(&bare), "{revoked:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entry_ends_when_no_token_can_be_left() {
+        let standing = standing([Notice::Revoked(revocation(1, Revoked::User(ada())))]);
+        standing.forget(at(99));
+        assert!(standing.revokes(&token(Some(0))));
+        standing.forget(at(100));
+        assert!(!standing.revokes(&token(Some(0))));
+        assert!(
+            standing.read().by_target.is_empty() && standing.read().revocations.is_empty(),
+            "nothing is left of it"
+        );
+    }
+
+    /// So long ago.
+    fn ago(duration: Duration) -> Instant {
+        Instant::now().checked_sub(duration).unwrap()
+    }
+
+    #[tokio::test]
+    async fn without_a_look_for_five_seconds_nothing_cached_counts() {
+        let standing = Standing::default();
+        assert_eq!(standing.judge(&token(Some(1))), Err(AuthError::Unavailable), "before the first look");
+        standing.took(read(1), ago(BELIEVED_FOR + Duration::from_millis(1)));
+        assert_eq!(standing.judge(&token(Some(1))), Err(AuthError::Unavailable));
+        standing.apply([Notice::Revoked(revocation(1, Revoked::User(ada())))]);
+        assert_eq!(standing.judge(&token(Some(0))), Err(AuthError::TokenRevoked), "what is known is said");
+        standing.took(read(2), ago(BELIEVED_FOR / 2));
+        assert_eq!(standing.judge(&token(Some(1))), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_was_read_counts_until_the_next_change_of_its_own() {
+        let standing = standing([]);
+        let id = |text: &str| ServiceTokenId::parse(text).unwrap();
+        let epoch = standing.epoch();
+        assert!(standing.token_holds(&id("ci"), epoch) && standing.user_holds(&ada(), epoch));
+        standing.apply([Notice::ServiceToken(id("ci"))]);
+        assert!(!standing.token_holds(&id("ci"), epoch) && standing.token_holds(&id("other"), epoch));
+        assert!(standing.token_holds(&id("ci"), standing.epoch()), "read since");
+        standing.apply([Notice::Memberships(ada())]);
+        assert!(!standing.user_holds(&ada(), epoch));
+        assert!(standing.user_holds(&ada(), standing.epoch()));
+    }
+
+    #[tokio::test]
+    async fn after_a_gap_everything_cached_is_doubted() {
+        let standing = Standing::default();
+        let id = ServiceTokenId::parse("ci").unwrap();
+        let began = ago(Duration::from_secs(20));
+        standing.took(read(1), began);
+        let epoch = standing.epoch();
+        standing.took(read(2), began + BELIEVED_FOR);
+        assert!(standing.token_holds(&id, epoch), "looks that are near enough leave no gap");
+        standing.took(read(3), began + BELIEVED_FOR * 2 + Duration::from_millis(1));
+        assert!(!standing.token_holds(&id, epoch) && !standing.user_holds(&ada(), epoch));
+        assert!(standing.token_holds(&id, standing.epoch()));
+        assert_eq!(standing.position(), Some(LogPosition(3)));
+    }
+
+    #[tokio::test]
+    async fn more_changes_than_are_kept_one_by_one_count_for_all() {
+        let standing = standing([]);
+        let id = |number: usize| ServiceTokenId::parse(&format!("t{number}")).unwrap();
+        let before = standing.epoch();
+        standing.apply((0..CHANGES_KEPT).map(|number| Notice::ServiceToken(id(number))));
+        assert!(standing.token_holds(&id(CHANGES_KEPT), before), "it did not change");
+        standing.apply([Notice::ServiceToken(id(0)), Notice::ServiceToken(id(CHANGES_KEPT + 1))]);
+        assert!(!standing.token_holds(&id(CHANGES_KEPT), before), "nobody knows any more");
+        assert!(standing.token_holds(&id(CHANGES_KEPT), standing.epoch()));
+        assert!(standing.read().tokens.last.len() <= CHANGES_KEPT);
+    }
+
+    #[tokio::test]
+    async fn a_change_rings_once_it_counts() {
+        let standing = standing([]);
+        let mut bell = standing.changed.listen();
+        standing.apply([]);
+        assert!(tokio::time::timeout(Duration::from_millis(20), bell.rung()).await.is_err(), "nothing has changed");
+        standing.apply([Notice::Memberships(ada())]);
+        tokio::time::timeout(Duration::from_secs(5), bell.rung()).await.expect("it rings");
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     domain::{
-        identity::{Identity, IdentityKind},
+        identity::{CredentialKind, Identity},
         service_token::ServiceTokenId,
     },
     ports::{
@@ -32,7 +32,7 @@ impl TokenUses {
 
     /// Counts a use, if the caller came with a service token.
     pub fn note(&self, who: &Identity) {
-        if who.kind != IdentityKind::Service || who.issuer.is_some() {
+        if who.credential != CredentialKind::ServiceToken {
             return;
         }
         let (Some(id), last) = (who.token_id.as_deref(), self.clock.now()) else { return };

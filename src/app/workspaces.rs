@@ -1,7 +1,7 @@
 //! Workspaces: the tenancy units.
 
 use super::{
-    access,
+    access, audit,
     commands::{Answer, Once, Unit},
     core::Core,
     error::{AppError, ConflictError, Noun},
@@ -65,17 +65,19 @@ impl Workspaces {
             Some(name) => name,
             None => Name::parse(id.as_str()).map_err(AppError::text("/name"))?,
         };
-        let maker = owner.clone();
+        let (who, maker) = (who.clone(), owner.clone());
         let once = self.core.commands.once(idempotency, move |unit| {
             let workspace = Workspace { id: id.clone(), name: name.clone(), created_at: unit.now };
-            let maker = maker.clone();
+            let (who, maker) = (who.clone(), maker.clone());
             Box::pin(async move {
                 if unit.uow().workspaces().find(&workspace.id).await?.is_some() {
                     return Err(ConflictError::WorkspaceIdTaken.into());
                 }
                 unit.uow().workspaces().insert(&workspace).await?;
+                let id = &workspace.id;
+                audit::record(unit, &who, audit::action::WORKSPACE_CREATE, id.as_str(), Some(id)).await?;
                 if let Some(maker) = maker {
-                    own(unit, maker, workspace.id.clone()).await?;
+                    own(unit, &who, maker, workspace.id.clone()).await?;
                 }
                 let subject = workspace.id.to_string();
                 Ok((workspace, subject))
@@ -126,9 +128,11 @@ impl Workspaces {
 }
 
 /// Makes a person the owner of what they have just made.
-async fn own(unit: &mut Unit, user: UserId, workspace: WorkspaceId) -> Result<(), AppError> {
+async fn own(unit: &mut Unit, who: &Identity, user: UserId, workspace: WorkspaceId) -> Result<(), AppError> {
     let membership = Membership { user: user.clone(), workspace, role: Role::Owner, since: unit.now };
     unit.uow().memberships().put(&membership).await?;
+    let (target, place) = (user.to_string(), Some(&membership.workspace));
+    audit::record(unit, who, audit::action::MEMBERSHIP_PUT, &target, place).await?;
     unit.tell(Notice::Memberships(user)).await?;
     Ok(())
 }

@@ -35,8 +35,7 @@ pub use auth::{AuthConfig, AuthMode, RateLimitConfig, RateLimitKind};
 pub use database::{DatabaseConfig, DatabaseUrl};
 pub use engines::{EngineEntry, EngineKind, EnginesConfig};
 pub use issuers::{
-    Algorithm, Audiences, IntrospectionConfig, IssuerConfig, IssuerKind, JwtConfig, KeyFetching, OidcConfig,
-    WorkosConfig,
+    Algorithm, Audience, IntrospectionConfig, IssuerConfig, IssuerKind, JwtConfig, KeyRules, OidcConfig, WorkosConfig,
 };
 pub use origin::{Origin, Origins};
 pub use problem::{ConfigError, Problem, Warning};

@@ -13,6 +13,7 @@ use super::{
     secret::{REDACTED, Secret},
     telemetry::one_of,
 };
+use crate::adapters::auth::sessions::SessionKey;
 
 pub(super) const KEYS: &[Key] = &[
     key("sessions.issuer", Kind::Text),
@@ -36,7 +37,8 @@ pub struct SessionsConfig {
     pub ttl: SignedDuration,
     /// How they are signed: HS256, RS256, ES256 or `EdDSA`.
     pub algorithm: Algorithm,
-    /// What they are signed with: a secret for HS256, else a private key in PEM. Without it there are no sessions.
+    /// What they are signed with: a secret for HS256, else a private key in PEM or as a JWK. Without it the process makes a
+    /// secret up, or, where it may have replicas, there are no sessions.
     pub key: Option<Secret>,
 }
 
@@ -104,16 +106,17 @@ fn parse_ttl(ttl: SignedDuration) -> Result<SignedDuration, String> {
     Err(format!("must lie between a second and a day, not {}", show_duration(ttl)))
 }
 
-/// Whether the key fits the algorithm, as far as its shape tells. No message shows it.
+/// Whether the key signs by the algorithm. No message shows it.
 fn parse_key(algorithm: Algorithm, text: &str) -> Result<Secret, String> {
-    let pem = text.trim_start().starts_with("-----BEGIN ");
-    match algorithm.least_secret() {
-        Some(_) if pem => Err("is a key in PEM, and HS256 takes a secret: set sessions.algorithm".to_owned()),
-        Some(least) if text.len() < least => {
-            Err(format!("must have at least {least} bytes; `openssl rand -base64 {least}` makes a good one"))
-        }
-        None if !pem => Err(format!("must be a private key in PEM for {}", algorithm.as_str())),
-        _ => Ok(Secret::new(text)),
+    let key = SessionKey::parse(algorithm.as_str(), text).map_err(|error| error.to_string())?;
+    drop(key);
+    Ok(Secret::new(text))
+}
+
+impl SessionsConfig {
+    /// What sessions are signed with.
+    pub(super) fn session_key(&self) -> Option<SessionKey> {
+        SessionKey::parse(self.algorithm.as_str(), self.key.as_ref()?.expose()).ok()
     }
 }
 

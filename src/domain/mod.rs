@@ -19,6 +19,7 @@ pub mod revocation;
 pub mod rights;
 pub mod scope;
 pub mod service_token;
+pub mod session;
 pub mod text;
 pub mod user;
 pub mod workflow;

@@ -12,4 +12,5 @@ pub mod publisher;
 pub mod rate_limiter;
 pub mod repository;
 pub mod rng;
+pub mod session_signer;
 pub mod token_validator;

@@ -44,7 +44,7 @@ pub enum AuthError {
     #[error("Requested life exceeds the caller's")]
     LifeExceeded,
     /// The keys that it is to be verified with cannot be had now: a 503 outside, never a 401.
-    #[error("Unable to load the keys that verify the bearer token")]
+    #[error("Unable to resolve signing key for bearer token")]
     KeyUnavailable,
     /// The question could not be answered now: a 503 outside, never a 401.
     #[error("Unable to judge the bearer token now")]

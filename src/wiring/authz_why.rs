@@ -144,8 +144,8 @@ async fn answer(
     asked: &Asked,
     workspace: Option<&WorkspaceId>,
 ) -> Result<Answer, WhyError> {
-    let store = Store::open_as_it_is(config).await?;
-    let parts = serve::parts(config, store.repository(), serve::engine(config)?);
+    let store = Store::open_for_reading(config).await?;
+    let parts = serve::parts(config, store.repository(), serve::engine(config)?).map_err(ServeError::from)?;
     let gate = Gate::new(Parts { only_looks: true, ..parts });
     let named = match caller {
         Caller::Holder(credential) => {

@@ -9,13 +9,20 @@ use std::{
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
-use super::{authz_why, serve};
+use super::{
+    audit, authz_why,
+    online::{self, Finding},
+    serve,
+};
 use crate::{
     adapters::{
-        cli::{self, AuthzCommand, Cli, CliError, Command, ConfigCommand, ConfigOptions, Variables, exit},
+        cli::{
+            self, AuditCommand, AuthzCommand, CheckConfig, Cli, CliError, Command, ConfigCommand, ConfigOptions,
+            DatabaseOptions, ExportAudit, Variables, VerifyAudit, exit,
+        },
         http::Document,
     },
-    config::{self, Argument, LogFormat, Sources, TelemetryConfig},
+    config::{self, Argument, Config, LogFormat, Sources, TelemetryConfig},
 };
 
 /// Does what the command line says; gives the process's exit code ([`exit`]).
@@ -25,11 +32,19 @@ pub fn run(cli: Cli) -> ExitCode {
     let sources = Sources::of_process();
     match cli.command {
         Command::Serve(options) => run_gate(&with_options(sources, options)),
-        Command::Config(ConfigCommand::Check(options)) => check(&with_options(sources, options), json),
+        Command::Config(ConfigCommand::Check(CheckConfig { online, config })) => {
+            check(&with_options(sources, config), online, json)
+        }
         Command::Authz(AuthzCommand::Why(why)) => authz_why::run(why, token.as_deref(), json, sources),
         Command::Openapi => {
             let document = Document::generate();
             print(if json { document.json() } else { document.yaml() })
+        }
+        Command::Audit(AuditCommand::Verify(VerifyAudit { anchor, database })) => {
+            audit::run_verify(&of_database(sources, database), anchor.as_deref(), json)
+        }
+        Command::Audit(AuditCommand::Export(ExportAudit { after, database })) => {
+            audit::run_export(&of_database(sources, database), after)
         }
         _ => call(cli, sources),
     }
@@ -45,12 +60,14 @@ fn run_gate(sources: &Sources) -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!(key = warning.key, "{}", warning.message);
     }
-    let served = runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Into::into)
-        .and_then(|runtime| Ok(runtime.block_on(serve(loaded.config))?));
-    served.map_or_else(|error: Box<dyn Error>| failed(&*error, exit::FAILED), |()| ExitCode::SUCCESS)
+    let runtime = match runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error, exit::FAILED),
+    };
+    match runtime.block_on(serve(loaded.config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, if error.is_of_config() { exit::USAGE } else { exit::FAILED }),
+    }
 }
 
 fn start_logging(config: &TelemetryConfig) {
@@ -64,11 +81,10 @@ fn start_logging(config: &TelemetryConfig) {
     }
 }
 
-/// Shows the config in force.
-fn check(sources: &Sources, json: bool) -> ExitCode {
-    match config::load(sources) {
-        Ok(loaded) if json => print(&format!("{:#}\n", loaded.to_json())),
-        Ok(loaded) => print(&loaded.report()),
+/// Shows the config in force, and what its issuers say.
+fn check(sources: &Sources, online: bool, json: bool) -> ExitCode {
+    let loaded = match config::load(sources) {
+        Ok(loaded) => loaded,
         Err(error) => {
             if json {
                 print(&format!("{:#}\n", error.to_json()));
@@ -76,9 +92,33 @@ fn check(sources: &Sources, json: bool) -> ExitCode {
             for warning in &error.warnings {
                 eprintln!("warning: {warning}");
             }
-            failed(&error, exit::USAGE)
+            return failed(&error, exit::USAGE);
         }
+    };
+    let found = if online { ask_issuers(&loaded.config) } else { Ok(Vec::new()) };
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return failed(&*error, exit::FAILED),
+    };
+    if json {
+        let mut shown = loaded.to_json();
+        if let Some(shown) = shown.as_object_mut().filter(|_| online) {
+            shown.insert("online".to_owned(), found.iter().map(Finding::to_json).collect());
+        }
+        print(&format!("{shown:#}\n"));
+    } else {
+        let found = found.iter().map(|finding| format!("{finding}\n"));
+        print(&std::iter::once(loaded.report()).chain(found).collect::<Vec<_>>().join("\n"));
     }
+    if found.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) }
+}
+
+fn ask_issuers(config: &Config) -> Result<Vec<Finding>, Box<dyn Error>> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let found = runtime.block_on(online::ask(&config.auth))?;
+    // What still fetches has nobody left to tell.
+    runtime.shutdown_background();
+    Ok(found)
 }
 
 /// Calls a gate.
@@ -96,6 +136,16 @@ fn call(cli: Cli, sources: Sources) -> ExitCode {
         },
         |()| ExitCode::SUCCESS,
     )
+}
+
+/// The config of a command that looks into the database.
+fn of_database(sources: Sources, options: DatabaseOptions) -> Sources {
+    with_options(sources, ConfigOptions { config: options.config, bind: None, set: options.set })
+}
+
+/// Runs something on this thread.
+pub(super) fn runtime_of_one<T>(work: impl Future<Output = Result<T, Box<dyn Error>>>) -> Result<T, Box<dyn Error>> {
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 pub(super) fn with_options(sources: Sources, options: ConfigOptions) -> Sources {

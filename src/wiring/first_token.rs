@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    app::audit,
     domain::{
         identity::Identity,
         scope::all_scopes,
@@ -150,6 +151,9 @@ async fn store(repository: &dyn Repository, token: &ServiceToken) -> Result<bool
         Err(RepositoryError::Conflict) => return Ok(false),
         result => result?,
     }
+    let system = Identity::system("system");
+    let made = audit::entry(token.issued_at, &system, audit::action::TOKEN_MINT, token.id.as_str());
+    unit.audit().append(&[made]).await?;
     match unit.commit().await {
         Err(RepositoryError::Conflict | RepositoryError::Serialization) => Ok(false),
         result => result.map(|()| true),

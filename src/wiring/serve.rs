@@ -12,11 +12,17 @@ use tokio::{
     time::Instant,
 };
 
-use super::{BootstrapToken, Gate, Parts, first_token, first_token::FirstTokenError};
+use super::{
+    BootstrapToken, Gate, Ground, IssuerError, Parts,
+    audit::audit_key,
+    first_token,
+    first_token::FirstTokenError,
+    sessions::{configured_tokens, session_tokens},
+};
 use crate::{
     adapters::{
         clock::SystemClock,
-        http::{Settings, TrustedProxies},
+        http::{Settings, TrustedProxies, WorkosWebhook},
         persistence::{
             memory::MemoryRepository,
             sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
@@ -31,7 +37,7 @@ use crate::{
         authenticate::{AnonymousAccess, Mode},
         limits::LimitPolicy,
     },
-    config::{AuthConfig, AuthMode, Config, RateLimitConfig, RateLimitKind},
+    config::{AuthConfig, AuthMode, Config, IssuerConfig, IssuerKind, RateLimitConfig, RateLimitKind, WorkosConfig},
     domain::{engine::EngineName, scope::all_scopes},
     ports::{
         rate_limiter::RateLimiter,
@@ -49,11 +55,14 @@ pub enum ServeError {
     #[error("the database cannot be used")]
     Repository(#[from] RepositoryError),
     /// Anybody could come in from anywhere.
-    #[error("{0}")]
+    #[error("auth.mode: {0}")]
     Exposed(String),
     /// The configuration names engines that cannot stand side by side.
     #[error("engines.list: the gate's own engine can be there once, since all its things are in one database")]
     Engines,
+    /// An issuer cannot be.
+    #[error("an issuer cannot be")]
+    Issuer(#[from] IssuerError),
     /// The limits have no store.
     #[error("auth.rate_limit.redis_url {0}")]
     Limits(#[from] RedisUrlError),
@@ -73,6 +82,19 @@ pub enum ServeError {
     Server(#[source] std::io::Error),
 }
 
+/// Where the database is; `None`: in memory.
+fn database(config: &Config) -> Option<DatabaseConfig> {
+    let url = config.database.url.stored().cloned()?;
+    Some(DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) })
+}
+
+impl ServeError {
+    /// Whether it is the config that cannot stand, although only the start shows it.
+    pub fn is_of_config(&self) -> bool {
+        matches!(self, Self::Exposed(_) | Self::Engines | Self::Issuer(_) | Self::Limits(_))
+    }
+}
+
 /// An opened store, and how it is closed.
 pub(super) enum Store {
     Memory(MemoryRepository),
@@ -81,20 +103,17 @@ pub(super) enum Store {
 
 impl Store {
     async fn open(config: &Config) -> Result<Self, ServeError> {
-        let store = Self::open_as_it_is(config).await?;
-        if let Self::Database(repository) = &store {
-            repository.migrate().await?;
-        }
-        Ok(store)
+        let Some(database) = database(config) else { return Ok(Self::Memory(MemoryRepository::default())) };
+        let repository = SeaOrmRepository::connect(&database).await?;
+        repository.migrate().await?;
+        Ok(Self::Database(Arc::new(repository)))
     }
 
-    /// Without bringing it up to date: that is the server's to do.
-    pub(super) async fn open_as_it_is(config: &Config) -> Result<Self, ServeError> {
-        let Some(url) = config.database.url.stored().cloned() else {
-            return Ok(Self::Memory(MemoryRepository::default()));
-        };
-        let database = DatabaseConfig { max_connections: config.database.max_connections, ..DatabaseConfig::new(url) };
-        Ok(Self::Database(Arc::new(SeaOrmRepository::connect(&database).await?)))
+    /// Beside a server that runs: nothing can be changed.
+    pub(super) async fn open_for_reading(config: &Config) -> Result<Self, ServeError> {
+        let Some(database) = database(config) else { return Ok(Self::Memory(MemoryRepository::default())) };
+        let database = DatabaseConfig { max_connections: 2, ..database };
+        Ok(Self::Database(Arc::new(SeaOrmRepository::open_for_reading(&database).await?)))
     }
 
     pub(super) fn repository(&self) -> Arc<dyn Repository> {
@@ -119,8 +138,13 @@ impl Store {
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     let engine = engine(&config)?;
     let store = Store::open(&config).await?;
+    if config.database.url.stored().is_some() && config.audit.key.is_none() {
+        let message = "is not set: whoever can write the database can make the audit's chain anew (docs/audit.md)";
+        tracing::warn!(key = "audit.key", "{message}");
+    }
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
+    let sessions = session_tokens(&config, &*rng);
     // Before the first token is made: a start that fails here leaves nothing behind.
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
@@ -132,7 +156,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     config.exposure(stored).map_err(ServeError::Exposed)?;
 
     let limiter = limiter(&config.auth.rate_limit).await?;
-    let gate = Gate::new(Parts { limiter, ..parts(&config, repository, engine) });
+    let gate = Gate::new(Parts { limiter, sessions, ..parts(&config, repository, engine)? });
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
     let told = async {
@@ -154,14 +178,20 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
 }
 
 /// What the gate of this config is made of, but for who counts failures for all replicas.
-pub(super) fn parts(config: &Config, repository: Arc<dyn Repository>, engine: EngineName) -> Parts {
-    Parts {
+pub(super) fn parts(
+    config: &Config,
+    repository: Arc<dyn Repository>,
+    engine: EngineName,
+) -> Result<Parts, IssuerError> {
+    let parts = Parts {
+        ground: Ground::default(),
         repository,
         clock: Arc::new(SystemClock),
         rng: Arc::new(SystemRng),
         engine,
         mode: mode(config.auth.mode),
         bootstrap: bootstrap(&config.auth),
+        schemes: Vec::new(),
         validators: Vec::new(),
         issuers: Vec::new(),
         only_looks: false,
@@ -175,9 +205,13 @@ pub(super) fn parts(config: &Config, repository: Arc<dyn Repository>, engine: En
             identity: config.auth.rate_limit.identity,
             interval: config.auth.rate_limit.interval,
         },
+        sessions: configured_tokens(config),
+        session_ttl: config.sessions.ttl,
         max_token_life: config.auth.max_service_token_life,
         history_ttl: config.engines.history_ttl,
-    }
+        audit_key: audit_key(config),
+    };
+    parts.with_issuers(&config.auth.issuers, config.auth.leeway)
 }
 
 /// The engine's name.
@@ -228,9 +262,17 @@ fn settings(config: &Config) -> Settings {
         cors_allow_origins: config.server.cors_allow_origins.clone(),
         public_host: config.server.public_url.as_ref().and_then(|url| url.host_str().map(str::to_owned)),
         query_tokens: config.auth.query_tokens,
+        workos: config.auth.issuers.iter().filter_map(webhook).collect(),
         trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.iter().copied()),
         ..Settings::default()
     }
+}
+
+/// The events of an issuer, if it tells of any.
+fn webhook(issuer: &IssuerConfig) -> Option<WorkosWebhook> {
+    let IssuerKind::Workos(WorkosConfig { webhook_secret: Some(secret), .. }) = &issuer.kind else { return None };
+    let secret = secret.expose().into();
+    Some(WorkosWebhook { issuer: issuer.name().clone(), secret, stamps_in_seconds: false })
 }
 
 async fn asked_to_stop() {

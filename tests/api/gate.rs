@@ -82,19 +82,33 @@ pub(super) struct Gate {
     client: reqwest::Client,
 }
 
-static SHARED: Mutex<Weak<Process>> = Mutex::new(Weak::new());
+/// A gate that tests share: started by the first, ended with the last that holds it.
+pub(super) struct Shared(Mutex<Weak<Process>>);
 
-impl Gate {
-    /// The one that most tests share, each within workspaces of its own.
-    pub(super) fn shared() -> Self {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+impl Shared {
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Weak::new()))
+    }
+
+    /// It, or a new one that `start` starts.
+    pub(super) fn gate(&self, start: impl FnOnce() -> Gate) -> Gate {
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let process = shared.upgrade().unwrap_or_else(|| {
-            let process = Arc::new(Process::start(&[("TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN", ROOT)]));
+            let process = start().process;
             *shared = Arc::downgrade(&process);
             process
         });
         drop(shared);
-        Self::of(process)
+        Gate::of(process)
+    }
+}
+
+static SHARED: Shared = Shared::new();
+
+impl Gate {
+    /// The one that most tests share, each within workspaces of its own.
+    pub(super) fn shared() -> Self {
+        SHARED.gate(|| Self::with(&[("TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN", ROOT)]))
     }
 
     /// One with exactly these settings, besides where it listens and keeps its data.

@@ -1,5 +1,7 @@
 //! Black-box tests: the real binary, spoken to over HTTP by what the contracts say, a file a capability.
 
+mod audit;
+mod auth;
 mod bad_input;
 mod deployments;
 mod elements;
@@ -14,6 +16,7 @@ mod models;
 mod operations;
 mod processes;
 mod service_tokens;
+mod sessions;
 mod shutdown;
 mod socket;
 mod sockets;

@@ -9,7 +9,7 @@ use tidegate::{
         scope::{Scope, all_scopes},
         user::{Role, UserId},
     },
-    ports::token_validator::AuthError,
+    ports::{repository::Repository, token_validator::AuthError},
 };
 
 use super::{
@@ -180,4 +180,32 @@ async fn a_member_keeps_their_since_when_their_role_changes() {
         members.iter().find(|member| member.membership.user == id("member")).unwrap().membership.since
     };
     assert_eq!(since(&before), since(&after));
+}
+
+#[tokio::test]
+async fn each_change_of_a_member_is_entered_in_the_audit_and_nothing_else_is() {
+    let town = Town::of(policy(Provision::User)).await;
+    town.put("ada", Role::Owner).await;
+    town.put("bob", Role::Viewer).await;
+    town.put("bob", Role::Viewer).await;
+    town.put("bob", Role::Member).await;
+    let bob = town.named(person("bob")).await;
+    assert!(refused(&town.try_put(&bob, id("bob"), Role::Owner).await));
+    assert!(town.try_remove(&admin(), "ada").await.is_err(), "the last owner");
+    town.remove("bob").await;
+    let mut unit = town.world.repository.begin().await.unwrap();
+    let entries = unit.audit().unchained(100).await.unwrap();
+    let of_members =
+        entries.iter().map(|waiting| &waiting.entry).filter(|entry| entry.action.starts_with("membership."));
+    let told: Vec<_> = of_members
+        .map(|entry| (entry.action.as_str(), entry.target.as_deref().unwrap(), entry.workspace.clone().unwrap()))
+        .collect();
+    let at = |action, target| (action, target, workspace("demo"));
+    let expected = [
+        at("membership.put", "corp:ada"),
+        at("membership.put", "corp:bob"),
+        at("membership.put", "corp:bob"),
+        at("membership.remove", "corp:bob"),
+    ];
+    assert_eq!(told, expected);
 }

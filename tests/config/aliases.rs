@@ -1,9 +1,11 @@
 //! The names of existing deployments that make the issuer `orcheo`.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use serde_json::json;
 use tidegate::{
-    config::{Algorithm, Audiences, IssuerConfig, IssuerKind, JwtConfig, Origin},
+    config::{Algorithm, Audience, IssuerConfig, IssuerKind, JwtConfig, Origin},
     domain::{issuer::Provision, scope::all_scopes, workspace::WorkspaceAccess},
 };
 
@@ -35,14 +37,14 @@ fn all_names_together_make_one_issuer() {
     assert_eq!(issuer.policy.provision, Provision::User);
     assert_eq!(issuer.policy.max_scopes, all_scopes());
     assert_eq!(issuer.policy.default_workspaces, WorkspaceAccess::All);
-    assert_eq!(issuer.audiences, Audiences::Of(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(issuer.audiences, Audience::OneOf(vec!["a".to_owned(), "b".to_owned()]));
     assert_eq!(issuer.issuers, ["https://id.example", "https://other.example"]);
     assert_eq!(jwt.algorithms, [Algorithm::Hs256, Algorithm::Rs256, Algorithm::EdDsa]);
     assert_eq!(jwt.secret.unwrap().expose(), SECRET);
     assert_eq!(jwt.jwks_url.unwrap().as_str(), "https://id.example/jwks");
     assert_eq!(jwt.jwks, serde_json::from_str(KEYS).unwrap());
     assert_eq!(jwt.keys.cache_ttl, SignedDuration::from_millis(1_500));
-    assert_eq!(jwt.keys.timeout, SignedDuration::from_millis(2_500));
+    assert_eq!(jwt.keys.timeout, Duration::from_millis(2_500));
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn the_gates_own_names_win() {
         ("TIDEGATE_AUTH__ISSUERS__ORCHEO__AUDIENCES", "ours"),
     ])
     .unwrap();
-    assert_eq!(loaded.config.auth.issuers[0].audiences, Audiences::Of(vec!["ours".to_owned()]));
+    assert_eq!(loaded.config.auth.issuers[0].audiences, Audience::OneOf(vec!["ours".to_owned()]));
     assert_eq!(loaded.origins.of("auth.issuers.orcheo.secret"), Origin::Alias("ORCHEO_AUTH_JWT_SECRET".to_owned()));
     // A left-over secret is not mixed into an issuer that somebody wrote down.
     let text = "[[auth.issuers]]\nname = \"orcheo\"\nkind = \"jwt\"\njwks_url = \"https://id.example/jwks\"\naudiences = [\"x\"]\n";

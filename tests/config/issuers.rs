@@ -5,7 +5,7 @@ use std::fs;
 use jiff::SignedDuration;
 use tempfile::TempDir;
 use tidegate::{
-    config::{Algorithm, Audiences, IssuerConfig, IssuerKind, JwtConfig},
+    config::{Algorithm, Audience, IssuerConfig, IssuerKind, JwtConfig},
     domain::{
         issuer::Provision,
         scope::{Scope, all_scopes},
@@ -44,7 +44,7 @@ fn workos_needs_nothing_but_the_application() {
     assert_eq!(workos.jwks_url.as_str(), "https://api.workos.com/sso/jwks/client_01");
     assert_eq!(workos.algorithms, [Algorithm::Rs256]);
     assert_eq!(workos.keys.max_stale, SignedDuration::from_hours(24));
-    assert_eq!(config.audiences, Audiences::AbsentOr(vec!["client_01".to_owned()]));
+    assert_eq!(config.audiences, Audience::IfPresent(vec!["client_01".to_owned()]));
     assert!(config.issuers.contains(&"https://api.workos.com".to_owned()));
     assert!(config.issuers.contains(&"https://api.workos.com/user_management/client_01".to_owned()));
     assert_eq!(config.policy.provision, Provision::Workspace);
@@ -63,7 +63,7 @@ fn oidc_finds_its_document_and_wants_an_audience() {
         &["auth.issuers.corp.audiences", "must be set", "[\"*\"]"],
     );
     let all = load_file(&OIDC.replace("tidegate", "*"), &[]).unwrap();
-    assert_eq!(all.config.auth.issuers[0].audiences, Audiences::Any);
+    assert_eq!(all.config.auth.issuers[0].audiences, Audience::NotJudged);
     assert_eq!(all.warnings, []);
     assert_refused(
         load_file(&OIDC.replace("issuers = [\"https://id.example/corp/\"]\n", ""), &[]),
@@ -111,7 +111,7 @@ fn a_jwt_issuer_without_an_audience_is_warned_of() {
     let loaded = load_file(&text, &[]).unwrap();
     assert_eq!(loaded.warnings.len(), 1);
     assert_eq!(loaded.warnings[0].key, "auth.issuers.a.audiences");
-    assert_eq!(loaded.config.auth.issuers[0].audiences, Audiences::Any);
+    assert_eq!(loaded.config.auth.issuers[0].audiences, Audience::NotJudged);
 }
 
 #[test]
@@ -241,7 +241,7 @@ claims = { roles = ["realm_access.roles"], workspaces = "tenant" }
 fn single_keys_are_set_by_the_issuers_name() {
     let text = OIDC.replace("\"corp\"", "\"my-corp\"");
     let loaded = load_file(&text, &[("TIDEGATE_AUTH__ISSUERS__MY_CORP__AUDIENCES", "a,b")]).unwrap();
-    assert_eq!(loaded.config.auth.issuers[0].audiences, Audiences::Of(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(loaded.config.auth.issuers[0].audiences, Audience::OneOf(vec!["a".to_owned(), "b".to_owned()]));
 
     // An issuer may stand in the environment alone, in parts or as JSON, and a secret in a file.
     let folder = TempDir::new().unwrap();

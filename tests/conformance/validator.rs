@@ -8,6 +8,7 @@ mod key_sets;
 mod key_sets_under_fire;
 mod kinds;
 mod mint;
+mod opaque;
 mod remembered;
 
 use tidegate::conformance::validator::{self, Subject};

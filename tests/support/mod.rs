@@ -10,8 +10,10 @@ pub(crate) mod peers;
 pub(crate) mod people;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod scripted;
+pub(crate) mod town;
 
 /// A name that no other test has, in this process or another.
 pub(crate) fn unique() -> Uuid {

@@ -161,13 +161,19 @@ impl Reply {
 impl Scripted {
     /// One that answers this until told otherwise.
     pub(crate) async fn start(reply: Reply) -> Self {
+        let reply = Arc::new(Mutex::new(reply));
+        let told = Arc::clone(&reply);
+        Self { reply, ..Self::answering(move |_| told.lock().unwrap().clone()).await }
+    }
+
+    /// One that makes up each answer from the question.
+    pub(crate) async fn answering(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let reply = Arc::new(Mutex::new(reply));
         let (sender, seen) = watch::channel(Vec::new());
         let mut task = JoinSet::new();
-        task.spawn(serve(listener, Arc::clone(&reply), sender));
-        Self { address, reply, seen, _task: task }
+        task.spawn(serve(listener, Arc::new(answer), sender));
+        Self { address, reply: Arc::new(Mutex::new(Reply::status(500))), seen, _task: task }
     }
 
     /// `http://127.0.0.1:…` and this path.
@@ -199,14 +205,16 @@ impl Scripted {
     }
 }
 
-async fn serve(listener: TcpListener, reply: Arc<Mutex<Reply>>, seen: watch::Sender<Vec<Request>>) {
+type Answer = dyn Fn(&Request) -> Reply + Send + Sync;
+
+async fn serve(listener: TcpListener, answer: Arc<Answer>, seen: watch::Sender<Vec<Request>>) {
     let mut connections = JoinSet::new();
     while let Ok((mut stream, _)) = listener.accept().await {
-        let (reply, seen) = (Arc::clone(&reply), seen.clone());
+        let (answer, seen) = (Arc::clone(&answer), seen.clone());
         connections.spawn(async move {
             let Ok(Some(request)) = read(&mut stream).await else { return };
-            seen.send_modify(|seen| seen.push(request));
-            let reply = reply.lock().unwrap().clone();
+            seen.send_modify(|seen| seen.push(request.clone()));
+            let reply = answer(&request);
             // The other side may go away first.
             let _ = reply.send(&mut stream).await;
         });

@@ -1,9 +1,11 @@
 //! Validators of bearer tokens.
 
 pub mod bootstrap;
+pub mod introspection;
 pub mod jwt;
 mod outgoing;
 pub mod service_tokens;
+pub mod sessions;
 pub mod workos_api;
 
 use std::sync::Arc;

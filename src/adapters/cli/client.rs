@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     CliError, Options, Variables,
-    connection::{self, Connection},
+    connection::{self, Chosen, Connection},
     error::Refusal,
     request::Request,
 };
@@ -27,6 +27,8 @@ pub(super) struct Client {
     base: Url,
     token: Option<SecretString>,
     timeout: Duration,
+    /// Who said which gate it is and which token.
+    pub(super) chosen: Chosen,
 }
 
 /// What the gate answered.
@@ -41,7 +43,7 @@ pub(super) struct Answer {
 impl Client {
     /// A client of the gate that the options, the variables and the profiles name. Nothing is sent yet.
     pub(super) fn connect(options: &Options, variables: &Variables) -> Result<Self, CliError> {
-        let Connection { url, token } = connection::resolve(options, variables)?;
+        let Connection { url, token, chosen } = connection::resolve(options, variables)?;
         // No redirect: the token is for this gate alone.
         let builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -49,7 +51,18 @@ impl Client {
             .user_agent(concat!("tidegate-cli/", env!("CARGO_PKG_VERSION")));
         let builder = if connection::is_loopback(&url) { builder.no_proxy() } else { builder };
         let http = builder.build().map_err(|error| CliError::Failed(format!("cannot set up HTTP: {error}")))?;
-        Ok(Self { http, base: url, token, timeout: Duration::from_secs(options.timeout) })
+        Ok(Self { http, base: url, token, timeout: Duration::from_secs(options.timeout), chosen })
+    }
+
+    /// The same without a token: what a stranger would see.
+    pub(super) fn as_stranger(&self) -> Self {
+        Self {
+            http: self.http.clone(),
+            base: self.base.clone(),
+            token: None,
+            timeout: self.timeout,
+            chosen: self.chosen.clone(),
+        }
     }
 
     /// Sends a call and reads the whole answer. A call with an idempotency key is sent once more when the answer got lost.

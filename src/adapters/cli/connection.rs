@@ -50,6 +50,18 @@ impl Variables {
 pub(super) struct Connection {
     pub(super) url: Url,
     pub(super) token: Option<SecretString>,
+    pub(super) chosen: Chosen,
+}
+
+/// Who said which gate it is and which token: what `auth status` tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Chosen {
+    /// As it is called with.
+    pub(super) url: String,
+    /// Who named it.
+    pub(super) url_from: String,
+    /// Who gave the token, if there is one.
+    pub(super) token_from: Option<String>,
 }
 
 /// Chooses. An option beats the profile that `--profile` names, that beats a variable, that beats the profile that
@@ -59,27 +71,30 @@ pub(super) fn resolve(options: &Options, variables: &Variables) -> Result<Connec
     let chosen = options.profile.as_deref();
     let named = chosen.or_else(|| variables.get("TIDEGATE_PROFILE"));
     let profile = find_profile(named, variables)?;
+    let profile_name = || format!("profile {}", named.unwrap_or(DEFAULT_PROFILE));
     let profile_url = profile.api_url.as_deref().unwrap_or(DEFAULT_URL);
-    let text = match (options.url.as_deref(), chosen) {
-        (Some(url), _) => url,
-        (None, Some(_)) => profile_url,
-        (None, None) => variables
-            .get("TIDEGATE_URL")
-            .or(profile.api_url.as_deref())
-            .or_else(|| variables.get("ORCHEO_API_URL"))
-            .unwrap_or(DEFAULT_URL),
+    let of_profile = || profile.api_url.as_deref().map(|url| (url, profile_name()));
+    let of_variable = |name: &str| variables.get(name).map(|url| (url, format!("${name}")));
+    let found = match (options.url.as_deref(), chosen) {
+        (Some(url), _) => Some((url, "--url".to_owned())),
+        (None, Some(_)) => of_profile(),
+        (None, None) => of_variable("TIDEGATE_URL").or_else(of_profile).or_else(|| of_variable("ORCHEO_API_URL")),
     };
+    let (text, url_from) = found.unwrap_or_else(|| (DEFAULT_URL, "default".to_owned()));
     let url = parse(text)?;
 
     let for_this_gate = parse(profile_url).is_ok_and(|theirs| theirs.origin() == url.origin());
-    let of_profile = profile.service_token.filter(|_| for_this_gate);
-    let of_variable = |name| variables.get(name).map(SecretString::from);
+    let of_profile = profile.service_token.filter(|_| for_this_gate).map(|token| (token, profile_name()));
+    let of_variable = |name: &str| variables.get(name).map(|token| (SecretString::from(token), format!("${name}")));
     let token = match (options.token.as_deref(), chosen) {
-        (Some(token), _) => Some(SecretString::from(token)),
+        (Some(token), _) => Some((SecretString::from(token), "--token".to_owned())),
         (None, Some(_)) if of_profile.is_some() => of_profile,
         (None, _) => of_variable("TIDEGATE_TOKEN").or(of_profile).or_else(|| of_variable("ORCHEO_SERVICE_TOKEN")),
     };
-    Ok(Connection { token: token.or_else(|| first_token(&url, &variables.folder)), url })
+    let token = token.or_else(|| Some((first_token(&url, &variables.folder)?, FIRST_TOKEN.to_owned())));
+    let (token, token_from) = token.map_or((None, None), |(token, from)| (Some(token), Some(from)));
+    let chosen = Chosen { url: url.to_string(), url_from, token_from };
+    Ok(Connection { url, token, chosen })
 }
 
 fn find_profile(named: Option<&str>, variables: &Variables) -> Result<profiles::Profile, CliError> {
@@ -216,6 +231,27 @@ mod tests {
         assert!(message.contains("line 2") && !message.contains("s3cret"), "{message}");
         let message = resolve_with(&[], &[], "[profiles.default]\nservice_token = 5550\n").unwrap_err();
         assert!(message.contains("must be a text") && !message.contains("5550"), "{message}");
+    }
+
+    #[test]
+    fn who_said_it_is_known() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("tidegate")).unwrap();
+        std::fs::write(home.path().join("tidegate/cli.toml"), PROFILES).unwrap();
+        let environment = BTreeMap::from([
+            ("XDG_CONFIG_HOME".to_owned(), home.path().into()),
+            ("TIDEGATE_TOKEN".to_owned(), "of-v".into()),
+        ]);
+        let variables = Variables { environment, folder: home.path().to_owned() };
+        let chosen = |arguments: &[&str]| {
+            let cli = Cli::try_parse_from(["tidegate", "whoami"].iter().chain(arguments)).unwrap();
+            let chosen = resolve(&cli.options, &variables).unwrap().chosen;
+            (chosen.url_from, chosen.token_from.unwrap_or_default())
+        };
+        let is = |url: &str, token: &str| (url.to_owned(), token.to_owned());
+        assert_eq!(chosen(&[]), is("default", "$TIDEGATE_TOKEN"));
+        assert_eq!(chosen(&["--profile", "a"]), is("profile a", "profile a"));
+        assert_eq!(chosen(&["--url", "http://b.example", "--token", "x"]), is("--url", "--token"));
     }
 
     #[test]

@@ -158,6 +158,13 @@ impl Refusal {
                 "`tidegate whoami` shows what this token may do; `tidegate token rotate ID --add-scope …`, with a token that may, widens it"
             }
             "auth.workspace_forbidden" => "`tidegate workspace list` shows the workspaces of this token",
+            "auth.unsupported_algorithm" | "auth.invalid_issuer" | "auth.invalid_audience" => {
+                "look whether the token was made for this gate; on the gate, `tidegate config check --online` shows its issuers"
+            }
+            "auth.key_unavailable" => {
+                "on the gate, `tidegate config check --online` says why its issuer's keys cannot be had"
+            }
+            "auth.not_provisioned" => "somebody has to let you in first: `tidegate workspace member put`",
             "service_token.already_rotating" => "wait for the end of the older secret, or end it now with --overlap 0",
             "idempotency.not_replayable" => "it was made already; its secret is shown once only",
             "job.not_locked" => "activate the job again: its lock ran out or another worker has it",

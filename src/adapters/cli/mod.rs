@@ -1,7 +1,8 @@
 //! The `tidegate` command line: a client of the HTTP API, and the names of what the gate itself can be told to do.
 //!
 //! [`Cli`] is what a command line says; [`run`] does the commands that are calls to a gate. Those of the composition root
-//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`], [`Command::Authz`]) are done by `main`.
+//! ([`Command::Serve`], [`Command::Config`], [`Command::Openapi`], [`Command::Authz`], and what looks into the database)
+//! are done by `main`.
 //!
 //! Tables are for people, `--json` is for scripts and gives exactly the API's JSON: lists as one array over all pages.
 //! Whoever writes scripts finds the exit codes in [`exit`].
@@ -26,7 +27,9 @@ pub use connection::Variables;
 pub use error::{CliError, exit};
 
 use client::Client;
-use commands::{completions, execution, job, message, task, token, whoami, workflow, workspace};
+use commands::{
+    audit, auth, completions, execution, job, message, revocation, task, token, whoami, workflow, workspace,
+};
 use output::Output;
 
 const EXIT_CODES: &str = "\
@@ -88,12 +91,18 @@ pub enum Command {
     Config(ConfigCommand),
     /// Print the OpenAPI document, as YAML or with --json as JSON
     Openapi,
-    /// Make and list workspaces
+    /// Make and list workspaces, and say who belongs to them
     #[command(subcommand, visible_alias = "workspaces")]
     Workspace(WorkspaceCommand),
     /// Make, show, rotate and revoke service tokens
     #[command(subcommand, visible_alias = "tokens")]
     Token(TokenCommand),
+    /// Refuse tokens of identity providers before their end
+    #[command(subcommand, visible_alias = "revocations")]
+    Revocation(RevocationCommand),
+    /// Read and verify the audit
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Deploy, run and watch workflows
     #[command(subcommand, visible_alias = "workflows")]
     Workflow(WorkflowCommand),
@@ -114,6 +123,9 @@ pub enum Command {
     Signal(SignalCommand),
     /// Show who the gate takes you for, and what you may do
     Whoami,
+    /// Ask about authentication
+    #[command(subcommand)]
+    Auth(AuthCommand),
     /// Ask the config and the database what somebody may do
     #[command(subcommand)]
     Authz(AuthzCommand),
@@ -122,16 +134,19 @@ pub enum Command {
 }
 
 pub use commands::{
+    audit::{AuditCommand, DatabaseOptions, ExportAudit, ListAudit, VerifyAudit},
+    auth::AuthCommand,
     authz::{AuthzCommand, Why},
     completions::Completions,
     execution::ExecutionCommand,
     job::JobCommand,
     message::MessageCommand,
     message::SignalCommand,
+    revocation::RevocationCommand,
     task::TaskCommand,
     token::TokenCommand,
     workflow::WorkflowCommand,
-    workspace::WorkspaceCommand,
+    workspace::{MemberCommand, WorkspaceCommand},
 };
 
 /// Where the config of the gate comes from.
@@ -152,7 +167,18 @@ pub struct ConfigOptions {
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Show the config in force, where each value comes from, and what is wrong with it; secrets are not shown
-    Check(ConfigOptions),
+    Check(CheckConfig),
+}
+
+/// How the config is looked at.
+#[derive(Debug, Args)]
+pub struct CheckConfig {
+    /// Also ask every issuer for its keys or about a token, and say what came; exit code 1 when one of them cannot judge
+    #[arg(long)]
+    pub online: bool,
+    /// Which config.
+    #[command(flatten)]
+    pub config: ConfigOptions,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {
@@ -193,6 +219,8 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
     match cli.command {
         Command::Workspace(command) => workspace::run(command, &session).await,
         Command::Token(command) => token::run(command, &session).await,
+        Command::Revocation(command) => revocation::run(command, &session).await,
+        Command::Audit(AuditCommand::List(wish)) => audit::list(wish, &session).await,
         Command::Workflow(command) => workflow::run(command, &session).await,
         Command::Execution(command) => execution::run(command, &session).await,
         Command::Task(command) => task::run(command, &session).await,
@@ -200,7 +228,13 @@ pub async fn run(cli: Cli, variables: &Variables) -> Result<(), CliError> {
         Command::Message(command) => message::run(command, &session).await,
         Command::Signal(command) => message::run_signal(command, &session).await,
         Command::Whoami => whoami::run(&session).await,
-        Command::Serve(_) | Command::Config(_) | Command::Openapi | Command::Authz(_) | Command::Completions(_) => {
+        Command::Auth(command) => auth::run(command, &session).await,
+        Command::Serve(_)
+        | Command::Config(_)
+        | Command::Openapi
+        | Command::Authz(_)
+        | Command::Completions(_)
+        | Command::Audit(AuditCommand::Verify(_) | AuditCommand::Export(_)) => {
             Err(CliError::Usage("this command runs in the gate itself".to_owned()))
         }
     }

@@ -95,7 +95,8 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
 /// A field as people read it: times to the second.
 fn field(value: &Value, pointer: &str) -> String {
     let Some(value) = value.pointer(pointer) else { return String::new() };
-    let time = if ["_at", "At", "Until"].iter().any(|end| pointer.ends_with(end)) { value.as_str() } else { None };
+    let time =
+        if ["_at", "At", "Until", "/since"].iter().any(|end| pointer.ends_with(end)) { value.as_str() } else { None };
     match time.and_then(|text| text.parse::<Timestamp>().ok()) {
         Some(time) => time.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
         None => cell(value),

@@ -109,7 +109,7 @@ async fn text(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Prob
         drain(&call.tasks, body);
         return Err(problem);
     }
-    read_bounded(call, request, body).await
+    read_bounded(call, request, body, call.body_limit).await
 }
 
 /// `application/json`, perhaps with parameters (a charset other than UTF-8 shows when the text is read), or no type at all.
@@ -128,20 +128,26 @@ fn check_type(request: &Request) -> Result<(), Problem> {
     refused("the body must be application/json")
 }
 
-async fn read_bounded(call: &Call, request: &Request, body: RawBody) -> Result<Vec<u8>, Problem> {
+/// Reads a body of at most `limit` bytes.
+pub(super) async fn read_bounded(
+    call: &Call,
+    request: &Request,
+    body: RawBody,
+    limit: usize,
+) -> Result<Vec<u8>, Problem> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let announced = length.and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|announced| announced > call.body_limit) {
+    if announced.is_some_and(|announced| announced > limit) {
         drain(&call.tasks, body);
-        return Err(too_large(call.body_limit));
+        return Err(too_large(limit));
     }
     let mut raw = Vec::with_capacity(announced.unwrap_or(0));
     let mut chunks = body.into_bytes_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Problem::unreadable("the body ended before it was complete"))?;
-        if raw.len().saturating_add(chunk.len()) > call.body_limit {
+        if raw.len().saturating_add(chunk.len()) > limit {
             drain_stream(&call.tasks, chunks);
-            return Err(too_large(call.body_limit));
+            return Err(too_large(limit));
         }
         raw.extend_from_slice(&chunk);
     }

@@ -284,6 +284,10 @@ codes! {
         "The engine refuses the command",
         "Values that the gate lets through are not fit for this engine.",
         "The message says why.";
+    SESSION_NOT_CONFIGURED = "session.not_configured" [NOT_IMPLEMENTED]
+        "Widget sessions are not configured",
+        "`sessions.key` is not set, and the gate may have replicas: they must sign with one key.",
+        "Operators set `sessions.key`; `openssl rand -base64 32` makes one for HS256.";
     ENGINE_UNSUPPORTED = "engine.unsupported" [NOT_IMPLEMENTED]
         "The engine cannot do this",
         "Not every engine has every capability.",
@@ -304,6 +308,14 @@ codes! {
         "There is no such service token",
         "It does not exist, or reaches workspaces that the caller does not.",
         "`GET /api/admin/service-tokens` lists those that there are.";
+    REVOCATION_NOT_FOUND = "revocation.not_found" [NOT_FOUND]
+        "There is no such revocation",
+        "It does not exist, was lifted, or is over: no token can be left that it would refuse.",
+        "`GET /api/admin/revocations` lists those that hold.";
+    WEBHOOK_SIGNATURE_INVALID = "webhook.signature_invalid" [UNAUTHORIZED]
+        "The event is not signed as it must be",
+        "`WorkOS-Signature` is missing, belongs to another secret or another body, or is more than 180 s old or ahead.",
+        "Compare the endpoint's secret at WorkOS with `webhook_secret` of the issuer, and the clocks.";
     SERVICE_TOKEN_IDENTIFIER_TAKEN = "service_token.identifier_taken" [CONFLICT]
         "The identifier is taken",
         "Another token has it; a revoked or expired one keeps its own.",

@@ -68,6 +68,7 @@ pub(super) const fn not_found(noun: Noun) -> &'static Code {
         Noun::Job => codes::JOB_NOT_FOUND,
         Noun::Incident => codes::INCIDENT_NOT_FOUND,
         Noun::ServiceToken => codes::SERVICE_TOKEN_NOT_FOUND,
+        Noun::Revocation => codes::REVOCATION_NOT_FOUND,
         Noun::Engine => codes::ENGINE_NOT_FOUND,
     }
 }
@@ -163,6 +164,7 @@ impl From<AppError> for Problem {
             AppError::Stale => Self::plain(codes::REQUEST_PRECONDITION_FAILED),
             AppError::IdempotencyKeyReused => Self::plain(codes::IDEMPOTENCY_KEY_REUSED),
             AppError::PositionUnknown => Self::plain(codes::EVENTS_POSITION_UNKNOWN),
+            AppError::NoSessions => Self::plain(codes::SESSION_NOT_CONFIGURED),
             AppError::Engine(error) => error.into(),
             AppError::Repository(error) => error.into(),
             AppError::Internal(_) => Self::internal(&error),

@@ -7,7 +7,9 @@ use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
+use crate::app::revocations::Target;
 use crate::domain::{
+    audit::AuditOutcome,
     engine::EngineName,
     execution::ExecutionStatus,
     ids::{ExecutionId, WorkflowId},
@@ -196,6 +198,9 @@ texts! {
     WorkflowId: uuid(), |text| Self::from_str(text).map_err(|_| TextError::Form("is no id of a workflow".to_owned()));
     ExecutionId: uuid(), |text| Self::from_str(text).map_err(|_| TextError::Form("is no id of an execution".to_owned()));
     Scope: names(Scope::ALL.iter().map(|scope| scope.as_str())), |text| Self::from_str(text).map_err(range);
+    AuditOutcome: names([Self::Allowed, Self::Refused].into_iter().map(Self::as_str)), |text| {
+        Self::parse(text).ok_or_else(|| TextError::Range("must be allowed or refused".to_owned()))
+    };
     ExecutionStatus: names(Self::ALL.into_iter().map(Self::as_str)), |text| {
         Self::parse(text).ok_or_else(|| TextError::Range("must be running, completed, failed or cancelled".to_owned()))
     };
@@ -204,6 +209,12 @@ texts! {
     };
     jiff::Timestamp: MetaSchema::new_with_format("string", "date-time"), |text| {
         text.parse().map_err(|_| TextError::Form("must be a time as in RFC 3339".to_owned()))
+    };
+    Target: names(["user", "session", "token"].into_iter()), |text| match text {
+        "user" => Ok(Self::User),
+        "session" => Ok(Self::Session),
+        "token" => Ok(Self::Token),
+        _ => Err(TextError::Range("must be user, session or token".to_owned())),
     };
     FreeText: MetaSchema::new("string"), |text| Ok(Self(text.to_owned()));
 }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Settings,
+    Settings, audit,
     body::drain,
     call::{Call, Deadline},
     client_address::ClientAddress,
@@ -34,6 +34,7 @@ use crate::{
     app::{
         App,
         access::missing_scope,
+        audit::Place,
         authenticate::{Caller, Credential, Mode},
         context::{self, AuthContext},
     },
@@ -73,6 +74,13 @@ struct Entry {
     identity: Option<Arc<Identity>>,
     /// Absent where the client went away before its answer.
     status: Option<StatusCode>,
+}
+
+impl Entry {
+    /// Where the request came from, as the audit keeps it.
+    fn place(&self) -> Place<'_> {
+        Place { address: self.address, request_id: &self.id }
+    }
 }
 
 impl Drop for Entry {
@@ -119,6 +127,7 @@ impl Endpoint for Gate {
             Ok(response) => response,
             Err(problem) => {
                 tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
+                self.audit_refusal(&problem, &entry);
                 problem.respond(Some(entry.uri.path()), Some(&entry.id))
             }
         };
@@ -193,6 +202,7 @@ impl Gate {
             // A browser tells its page nothing of a refused handshake, but the code of a close.
             (Err(problem), Some(handshake)) => {
                 tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
+                self.audit_refusal(&problem, entry);
                 Ok(handshake.refuse(&self.tasks, &problem))
             }
             (answered, _) => answered,
@@ -202,9 +212,7 @@ impl Gate {
     /// Who asks for what is not there: a stranger learns nothing of what is.
     async fn known(&self, request: &Request, entry: &mut Entry) -> Result<(), Problem> {
         let credential = credentials::of_headers(request.headers());
-        let caller = self.app.authenticator.authenticate(&credential, entry.address).await?;
-        entry.identity = Some(caller.identity);
-        Ok(())
+        self.authenticated(&credential, entry).await.map(drop)
     }
 
     async fn run(
@@ -268,6 +276,22 @@ impl Gate {
         credentials::with_more(credential, tokens.map(|(_, token)| token.as_str()))
     }
 
+    /// The caller. Bad credentials and uses of the bootstrap token come into the audit.
+    async fn authenticated(&self, credential: &Credential, entry: &mut Entry) -> Result<Caller, Problem> {
+        let outcome = self.app.authenticator.admit(credential, entry.address).await;
+        audit::note_entrance(&self.app, &outcome, entry.place());
+        let caller = outcome.map_err(|rejection| rejection.error)?;
+        entry.identity = Some(Arc::clone(&caller.identity));
+        Ok(caller)
+    }
+
+    /// A caller who may not do what they asked for comes into the audit.
+    fn audit_refusal(&self, problem: &Problem, entry: &Entry) {
+        if let Some(who) = entry.identity.as_ref().filter(|_| problem.http_status() == StatusCode::FORBIDDEN) {
+            self.app.audit.collector.refused(who, problem.code().name, entry.operation, entry.place());
+        }
+    }
+
     /// The caller, if they may do this somewhere at all.
     async fn admitted(
         &self,
@@ -275,8 +299,7 @@ impl Gate {
         entry: &mut Entry,
         operation: &Operation,
     ) -> Result<Caller, Problem> {
-        let caller = self.app.authenticator.authenticate(credential, entry.address).await?;
-        entry.identity = Some(Arc::clone(&caller.identity));
+        let caller = self.authenticated(credential, entry).await?;
         let spared = matches!(operation.access, Access::UserOr(_) | Access::RoleOr(_));
         if !(spared && caller.identity.kind == IdentityKind::User) {
             for scope in operation.scopes() {

@@ -6,10 +6,11 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use poem::{FromRequest, Request, RequestBody, Result};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::{call::Call, codes, problem::Problem};
+use super::{audit::note_entrance, call::Call, codes, problem::Problem};
 use crate::{
     app::{
         App,
+        audit::Place,
         authenticate::{Caller, Credential},
         context,
         error::AppError,
@@ -43,6 +44,7 @@ pub(super) struct Judged {
     who: Arc<Identity>,
     credential: Credential,
     from: Option<IpAddr>,
+    request_id: Option<Arc<str>>,
     workflow: WorkflowId,
     tick: Interval,
     changed: Listener,
@@ -52,8 +54,10 @@ impl Judged {
     /// Who was let in by this credential just now: made where the request's context is open.
     pub(super) fn new(app: Arc<App>, who: Arc<Identity>, follower: Follower, workflow: WorkflowId) -> Self {
         let changed = app.core.commands.signals().standing.changed.listen();
-        let from = context::current().and_then(|context| context.address);
-        Self { app, who, credential: follower.0, from, workflow, tick: every(POLL), changed }
+        let context = context::current();
+        let from = context.as_ref().and_then(|context| context.address);
+        let request_id = context.map(|context| context.request_id);
+        Self { app, who, credential: follower.0, from, request_id, workflow, tick: every(POLL), changed }
     }
 
     /// Who they are, as they were last judged.
@@ -92,7 +96,10 @@ impl Judged {
     /// Why they may not go on.
     pub(super) async fn renew(&mut self, token: BearerToken) -> Result<Option<Caller>, Problem> {
         let credential = Credential::Bearer(token);
-        let caller = match self.app.authenticator.authenticate(&credential, self.from).await {
+        let outcome = self.app.authenticator.admit(&credential, self.from).await;
+        let place = Place { address: self.from, request_id: self.request_id.as_deref().unwrap_or_default() };
+        note_entrance(&self.app, &outcome, place);
+        let caller = match outcome.map_err(|rejection| rejection.error) {
             Ok(caller) => caller,
             Err(error) if is_no_answer(&error) => return Ok(None),
             Err(error) => return Err(error.into()),

@@ -5,8 +5,10 @@
 //! the headers of every answer and one line in the log. Statuses are known to `problem.rs` and `codes.rs` alone.
 
 mod answers;
+mod audit;
 mod body;
 mod call;
+mod chatkit;
 mod client_address;
 mod codes;
 mod conditions;
@@ -40,6 +42,7 @@ mod percent;
 mod problem;
 mod processes;
 mod refusals;
+mod revocations;
 mod server;
 mod service_tokens;
 mod socket;
@@ -47,6 +50,7 @@ mod tags;
 mod text;
 mod user_tasks;
 mod workflows;
+mod workos_events;
 mod workspaces;
 mod yaml;
 
@@ -61,6 +65,8 @@ use poem_openapi::OpenApi;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    audit::AuditApi,
+    chatkit::ChatkitApi,
     client_address::ClientAddress,
     deployments::DeploymentsApi,
     engines::EnginesApi,
@@ -76,10 +82,12 @@ use self::{
     operations::{OPERATIONS, Operation},
     operations_api::OperationsApi,
     processes::ProcessesApi,
+    revocations::RevocationsApi,
     service_tokens::ServiceTokensApi,
     socket::SocketApi,
     user_tasks::UserTasksApi,
     workflows::WorkflowsApi,
+    workos_events::WorkosEventsApi,
     workspaces::WorkspacesApi,
 };
 pub use self::{
@@ -87,11 +95,12 @@ pub use self::{
     document::Document,
     explain::{Asked, Explanation, explain, explain_refusal},
     server::serve,
+    workos_events::WorkosWebhook,
 };
 use crate::app::App;
 
 /// How the HTTP API behaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The most bytes that a body may have.
     pub body_limit: usize,
@@ -107,6 +116,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// How often a WebSocket is pinged. Whoever is silent, or takes nothing, for three times as long is gone.
     pub heartbeat: Duration,
+    /// Whose events are heard at `/auth/workos/events`.
+    pub workos: Vec<WorkosWebhook>,
 }
 
 impl Default for Settings {
@@ -119,17 +130,27 @@ impl Default for Settings {
             query_tokens: true,
             trusted_proxies: TrustedProxies::default(),
             heartbeat: Duration::from_secs(15),
+            workos: Vec::new(),
         }
     }
 }
 
 /// All operations.
-type Apis = (
+type Apis = (Admission, Work);
+/// Who comes in. (In two halves, since a tuple of poem-openapi has room for 16.)
+type Admission = (
     OperationsApi,
     IdentityApi,
+    ChatkitApi,
     ServiceTokensApi,
+    RevocationsApi,
+    WorkosEventsApi,
+    AuditApi,
     WorkspacesApi,
     MembersApi,
+);
+/// What they do.
+type Work = (
     WorkflowsApi,
     ExecutionsApi,
     EventsApi,
@@ -150,12 +171,18 @@ pub fn routes(
 ) -> impl Endpoint<Output = Response> + use<> {
     let app_of = || Arc::clone(&app);
     let cors = Cors::of(&settings.cors_allow_origins);
-    let apis: Apis = (
+    let admission: Admission = (
         OperationsApi { app: app_of(), document: OnceLock::new() },
         IdentityApi { app: app_of() },
+        ChatkitApi { app: app_of() },
         ServiceTokensApi { app: app_of() },
+        RevocationsApi { app: app_of() },
+        WorkosEventsApi { app: app_of(), webhooks: settings.workos.clone() },
+        AuditApi { app: app_of() },
         WorkspacesApi { app: app_of() },
         MembersApi { app: app_of() },
+    );
+    let work: Work = (
         WorkflowsApi { app: app_of() },
         ExecutionsApi { app: app_of() },
         EventsApi { app: app_of(), stopping: stopping.clone() },
@@ -174,7 +201,7 @@ pub fn routes(
         EnginesApi { app: app_of() },
     );
     let mut endpoints = HashMap::new();
-    apis.add_routes(&mut endpoints);
+    (admission, work).add_routes(&mut endpoints);
     let queries = document::known_queries().into_iter();
     let routes = OPERATIONS
         .iter()

@@ -79,6 +79,8 @@ const EXECUTE: Access = Access::Scopes(&[Scope::WorkflowsExecute]);
 const WORK: Access = Access::Scopes(&[Scope::JobsWork]);
 const TOKENS_READ: Access = Access::Scopes(&[Scope::AdminTokensRead]);
 const TOKENS_WRITE: Access = Access::Scopes(&[Scope::AdminTokensWrite]);
+const AUDIT_READ: Access = Access::Scopes(&[Scope::AdminAuditRead]);
+const MAKE_SESSIONS: Access = Access::Scopes(&[Scope::ChatkitSession]);
 const MAKE_WORKSPACES: Access = Access::UserOr(&[Scope::AdminWorkspacesWrite]);
 
 const MEMBERS: Access = Access::RoleOr(&[Scope::AdminWorkspacesWrite]);
@@ -95,11 +97,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/docs", "docs", Open),
     op(Get, "/problems/{code}", "get_problem", Open),
     op(Get, "/api/whoami", "whoami", Identity),
+    op(Post, "/api/chatkit/session", "create_chatkit_session", MAKE_SESSIONS),
     op(Post, "/api/admin/service-tokens", "create_service_token", TOKENS_WRITE),
     op(Get, "/api/admin/service-tokens", "list_service_tokens", TOKENS_READ),
     op(Get, "/api/admin/service-tokens/{identifier}", "get_service_token", TOKENS_READ),
     op(Delete, "/api/admin/service-tokens/{identifier}", "revoke_service_token", TOKENS_WRITE),
     op(Post, "/api/admin/service-tokens/{identifier}/rotate", "rotate_service_token", TOKENS_WRITE),
+    op(Get, "/api/admin/revocations", "list_revocations", TOKENS_READ),
+    op(Post, "/api/admin/revocations", "create_revocation", TOKENS_WRITE),
+    op(Delete, "/api/admin/revocations/{id}", "lift_revocation", TOKENS_WRITE),
+    op(Post, "/auth/workos/events", "receive_workos_event", Open),
+    op(Get, "/api/admin/audit-events", "list_audit_events", AUDIT_READ),
     op(Get, "/api/workspaces", "list_workspaces", Identity),
     op(Post, "/api/workspaces", "create_workspace", MAKE_WORKSPACES),
     op(Get, "/api/workspaces/{id}", "get_workspace", Identity),

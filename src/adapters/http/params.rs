@@ -15,7 +15,7 @@ use super::{
     problem::Problem,
 };
 use crate::domain::{
-    ids::{DeploymentId, ExecutionId, WorkflowId},
+    ids::{DeploymentId, ExecutionId, RevocationId, WorkflowId},
     service_token::ServiceTokenId,
     text::Key,
     user::UserId,
@@ -145,6 +145,7 @@ path_ids! {
     WorkflowId: WORKFLOW_NOT_FOUND;
     ExecutionId: EXECUTION_NOT_FOUND;
     DeploymentId: DEPLOYMENT_NOT_FOUND;
+    RevocationId: REVOCATION_NOT_FOUND;
 }
 
 impl FromPath for ServiceTokenId {

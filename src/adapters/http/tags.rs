@@ -11,6 +11,12 @@ pub(super) enum Tag {
     /// Long-lived credentials for programs.
     #[oai(rename = "service tokens")]
     ServiceTokens,
+    /// What ends the tokens of identity providers before their time.
+    #[oai(rename = "revocations")]
+    Revocations,
+    /// Who did what.
+    #[oai(rename = "audit")]
+    Audit,
     /// The tenancy units.
     #[oai(rename = "workspaces")]
     Workspaces,

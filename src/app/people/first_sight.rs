@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::Person;
 use crate::{
     app::{
+        audit,
         commands::{Commands, Unit},
         error::AppError,
     },
@@ -59,15 +60,16 @@ pub(super) async fn make(commands: &Commands, id: &UserId, sight: Sight<'_>, pro
         Provision::Workspace => Some(default_workspace(&user).map_err(AppError::text("/sub"))?),
         Provision::User | Provision::None => None,
     };
+    let who = sight.who.clone();
     commands
         .run(move |unit| {
-            let (user, workspace) = (user.clone(), workspace.clone());
-            Box::pin(async move { enter(unit, user, workspace).await })
+            let (who, user, workspace) = (who.clone(), user.clone(), workspace.clone());
+            Box::pin(async move { enter(unit, &who, user, workspace).await })
         })
         .await
 }
 
-async fn enter(unit: &mut Unit, user: User, workspace: Option<Workspace>) -> Result<(), AppError> {
+async fn enter(unit: &mut Unit, who: &Identity, user: User, workspace: Option<Workspace>) -> Result<(), AppError> {
     if unit.uow().users().find(&user.id).await?.is_some() {
         return Ok(());
     }
@@ -79,6 +81,8 @@ async fn enter(unit: &mut Unit, user: User, workspace: Option<Workspace>) -> Res
         // Nobody else can have made it: ids of this form are refused to everybody.
         if unit.uow().workspaces().find(&workspace.id).await?.is_none() {
             unit.uow().workspaces().insert(&workspace).await?;
+            let id = &workspace.id;
+            audit::record(unit, who, audit::action::WORKSPACE_CREATE, id.as_str(), Some(id)).await?;
         }
         unit.uow().memberships().put(&membership).await?;
     }

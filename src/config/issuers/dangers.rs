@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{Config, problem::Findings, secret::Secret},
-    IssuerConfig, IssuerKind, LIST,
+    IssuerConfig, IssuerKind, JwtConfig, LIST,
 };
 
 const BOOTSTRAP: &str = "auth.bootstrap_service_token";
@@ -74,11 +74,13 @@ fn sessions(config: &Config, issuer: &IssuerConfig, findings: &mut Findings) {
     if issuer.issuers.contains(&own.issuer) {
         findings.refuse("sessions.issuer", format!("{:?} is what the issuer {} has", own.issuer, issuer.name()));
     }
-    if own.key.is_some() && own.key.as_ref() == issuer.secret() {
-        findings.refuse(
-            "sessions.key",
-            format!("is the secret of the issuer {}: who has it could be anybody", issuer.name()),
-        );
+    let theirs = || match &issuer.kind {
+        IssuerKind::Jwt(JwtConfig { jwks: Some(jwks), .. }) => own.session_key().is_some_and(|key| key.is_among(jwks)),
+        _ => false,
+    };
+    if (own.key.is_some() && own.key.as_ref() == issuer.secret()) || theirs() {
+        findings
+            .refuse("sessions.key", format!("is a key of the issuer {}: who has it could be anybody", issuer.name()));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Issuers as `config check` shows them: every key in force, secrets redacted.
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -8,7 +9,7 @@ use super::{
         quantity::show_duration,
         secret::{REDACTED, Secret},
     },
-    Algorithm, Audiences, IssuerConfig, IssuerKind, KeyFetching, policy,
+    Algorithm, Audience, IssuerConfig, IssuerKind, KeyRules, policy,
 };
 
 pub(super) fn of(issuer: &IssuerConfig) -> Value {
@@ -42,10 +43,10 @@ const fn kind_name(kind: &IssuerKind) -> &'static str {
     }
 }
 
-fn audiences(audiences: &Audiences) -> Value {
+fn audiences(audiences: &Audience) -> Value {
     match audiences {
-        Audiences::Any => json!(["*"]),
-        Audiences::Of(some) | Audiences::AbsentOr(some) => json!(some),
+        Audience::NotJudged => json!(["*"]),
+        Audience::OneOf(some) | Audience::IfPresent(some) => json!(some),
     }
 }
 
@@ -89,10 +90,10 @@ fn of_kind(kind: &IssuerKind) -> Vec<(&'static str, Value)> {
     shown
 }
 
-fn of_keys(keys: &KeyFetching) -> [(&'static str, Value); 3] {
+fn of_keys(keys: &KeyRules) -> [(&'static str, Value); 3] {
     [
         ("jwks_cache_ttl", json!(show_duration(keys.cache_ttl))),
-        ("jwks_timeout", json!(show_duration(keys.timeout))),
+        ("jwks_timeout", json!(SignedDuration::try_from(keys.timeout).map(show_duration).ok())),
         ("jwks_max_stale", json!(show_duration(keys.max_stale))),
     ]
 }

@@ -1,12 +1,14 @@
 //! One issuer's table as an [`IssuerConfig`], or why not.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use super::{
     super::{problem::Findings, quantity::show_duration, secret::Secret, telemetry::one_of},
-    Audiences, IssuerConfig, LIST,
+    Audience, IssuerConfig, LIST,
     keys::{self, Sort},
     kinds, policy,
     table::Table,
@@ -107,12 +109,13 @@ impl Judge<'_> {
     }
 
     /// The time that a call may take: at least a tenth of a second.
-    pub(super) fn timeout(&mut self, key: &str, default: SignedDuration) -> SignedDuration {
-        if self.get(key).is_some_and(|time: SignedDuration| time < SignedDuration::from_millis(100)) {
+    pub(super) fn timeout(&mut self, key: &str, default: Duration) -> Duration {
+        let Some(time) = self.get::<SignedDuration>(key) else { return default };
+        if time < SignedDuration::from_millis(100) {
             self.refuse(key, "must be at least 0.1 s: nobody answers faster");
             return default;
         }
-        self.duration(key, 0, 60, default)
+        Duration::try_from(self.duration(key, 0, 60, time)).unwrap_or(default)
     }
 
     /// Plain http, by which whoever stands between may put keys of their own in: only to the same machine, or as said.
@@ -138,15 +141,15 @@ impl Judge<'_> {
     }
 
     /// Whom tokens must be meant for; `None` when nothing is said.
-    pub(super) fn audiences(&mut self) -> Option<Audiences> {
+    pub(super) fn audiences(&mut self) -> Option<Audience> {
         let audiences = self.texts("audiences").filter(|audiences| !audiences.is_empty())?;
         if !audiences.iter().any(|audience| audience == "*") {
-            return Some(Audiences::Of(audiences));
+            return Some(Audience::OneOf(audiences));
         }
         if audiences.len() > 1 {
             self.refuse("audiences", "\"*\" says that all are meant: it stands alone");
         }
-        Some(Audiences::Any)
+        Some(Audience::NotJudged)
     }
 
     fn sort(&mut self) -> Option<Sort> {

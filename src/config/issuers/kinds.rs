@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    super::key::nearest, Algorithm, Audiences, IntrospectionConfig, IssuerKind, JwtConfig, KeyFetching, OidcConfig,
+    super::key::nearest, Algorithm, Audience, IntrospectionConfig, IssuerKind, JwtConfig, KeyRules, OidcConfig,
     WorkosConfig, judge::Judge, keys::Sort,
 };
 use crate::domain::service_token;
 
-type Judged = (Vec<String>, Audiences, IssuerKind);
+type Judged = (Vec<String>, Audience, IssuerKind);
 
 /// Members of a JWK that only who signs needs (RFC 7518 section 6); of an `oct` key, `k` is all there is.
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -40,8 +40,8 @@ fn workos(judge: &mut Judge<'_>) -> Option<Judged> {
     // Older environments say the first, newer ones the second, and some documents show the slash.
     let known = || vec![WORKOS.to_owned(), format!("{WORKOS}/"), format!("{WORKOS}/user_management/{client_id}")];
     let audiences = match audiences {
-        None => Audiences::AbsentOr(vec![client_id.clone()]),
-        Some(Audiences::Of(some)) => Audiences::AbsentOr(some),
+        None => Audience::IfPresent(vec![client_id.clone()]),
+        Some(Audience::OneOf(some)) => Audience::IfPresent(some),
         Some(any) => any,
     };
     let issuers = issuers.filter(|issuers| !issuers.is_empty()).unwrap_or_else(known);
@@ -97,7 +97,7 @@ fn jwt(judge: &mut Judge<'_>) -> Judged {
         );
     }
     let kind = JwtConfig { algorithms, secret, jwks, jwks_url, keys };
-    (issuers, audiences.unwrap_or(Audiences::Any), IssuerKind::Jwt(kind))
+    (issuers, audiences.unwrap_or(Audience::NotJudged), IssuerKind::Jwt(kind))
 }
 
 /// Those that are named, or what the set keys suggest. One that nothing verifies is left out, with a warning.
@@ -193,7 +193,7 @@ fn introspection(judge: &mut Judge<'_>) -> Option<Judged> {
         client_id: client_id?,
         client_secret: client_secret?,
     };
-    Some((issuers, audiences.unwrap_or(Audiences::Any), IssuerKind::Introspection(kind)))
+    Some((issuers, audiences.unwrap_or(Audience::NotJudged), IssuerKind::Introspection(kind)))
 }
 
 /// Service tokens are judged before, so nothing that may begin one can begin another's.
@@ -207,11 +207,12 @@ fn parse_prefix(prefix: String) -> Result<String, String> {
     Ok(prefix)
 }
 
-fn fetching(judge: &mut Judge<'_>) -> KeyFetching {
-    let default = KeyFetching::default();
-    KeyFetching {
+fn fetching(judge: &mut Judge<'_>) -> KeyRules {
+    let default = KeyRules::default();
+    KeyRules {
         cache_ttl: judge.duration("jwks_cache_ttl", 0, 86_400, default.cache_ttl),
         timeout: judge.timeout("jwks_timeout", default.timeout),
+        allow_http: judge.get("allow_http").unwrap_or(false),
         max_stale: judge.duration("jwks_max_stale", 0, 30 * 86_400, default.max_stale),
     }
 }

@@ -1,6 +1,5 @@
 //! `[[auth.issuers]]`: whose tokens are judged, how, and what they can come to (authentication.md sections 1 and 3).
 
-mod algorithm;
 mod dangers;
 mod entries;
 mod judge;
@@ -9,18 +8,17 @@ mod kinds;
 mod policy;
 mod table;
 
-use jiff::SignedDuration;
 use serde_json::Value;
 use url::Url;
 
 use super::{problem::Findings, secret::Secret};
 use crate::domain::{issuer::IssuerPolicy, user::IssuerName};
 
-pub use self::algorithm::Algorithm;
 pub(super) use self::{
     dangers::judge_together,
     table::{Setting, kind_of},
 };
+pub use crate::adapters::auth::jwt::{Algorithm, Audience, KeyRules};
 
 /// The key of the list.
 pub(super) const LIST: &str = "auth.issuers";
@@ -35,22 +33,11 @@ pub struct IssuerConfig {
     /// The `iss` that its tokens have, exactly one of these; none: whatever they have.
     pub issuers: Vec<String>,
     /// Whom its tokens must be meant for.
-    pub audiences: Audiences,
+    pub audiences: Audience,
     /// How its tokens are verified.
     pub kind: IssuerKind,
     /// Whether plain http to elsewhere than loopback is taken.
     pub allow_http: bool,
-}
-
-/// Whom tokens must be meant for (`aud`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Audiences {
-    /// Anybody: `aud` is not judged.
-    Any,
-    /// One of these.
-    Of(Vec<String>),
-    /// One of these, or the token does not say: WorkOS's have no `aud`.
-    AbsentOr(Vec<String>),
 }
 
 /// How an issuer's tokens are verified.
@@ -76,7 +63,7 @@ pub struct WorkosConfig {
     /// Where its keys are; its API is asked at the same origin.
     pub jwks_url: Url,
     /// How the keys are fetched.
-    pub keys: KeyFetching,
+    pub keys: KeyRules,
     /// For asking its API who somebody is, since its tokens do not say.
     pub api_key: Option<Secret>,
     /// What its webhooks are signed with.
@@ -86,12 +73,12 @@ pub struct WorkosConfig {
 /// An `OpenID` provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OidcConfig {
-    /// Where its discovery document is, whose `issuer` must be one of the configured ones.
+    /// Where its discovery document is, whose `issuer` must be the first of the configured ones.
     pub discovery_url: Url,
     /// The algorithms that its tokens may have.
     pub algorithms: Vec<Algorithm>,
     /// How the document and the keys are fetched.
-    pub keys: KeyFetching,
+    pub keys: KeyRules,
 }
 
 /// Any issuer of JWTs. At least one of the three is set.
@@ -106,7 +93,7 @@ pub struct JwtConfig {
     /// Where a key set is: verifies all others.
     pub jwks_url: Option<Url>,
     /// How it is fetched.
-    pub keys: KeyFetching,
+    pub keys: KeyRules,
 }
 
 /// A token introspection endpoint.
@@ -120,27 +107,6 @@ pub struct IntrospectionConfig {
     pub client_id: String,
     /// What shows it.
     pub client_secret: Secret,
-}
-
-/// How keys are fetched and kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyFetching {
-    /// How long a key set counts as new, unless `max-age` says less.
-    pub cache_ttl: SignedDuration,
-    /// How long one fetch may take.
-    pub timeout: SignedDuration,
-    /// How long the last good key set serves while the provider does not answer.
-    pub max_stale: SignedDuration,
-}
-
-impl Default for KeyFetching {
-    fn default() -> Self {
-        Self {
-            cache_ttl: SignedDuration::from_secs(300),
-            timeout: SignedDuration::from_secs(5),
-            max_stale: SignedDuration::from_hours(24),
-        }
-    }
 }
 
 impl IssuerConfig {

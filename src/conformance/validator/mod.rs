@@ -1,4 +1,5 @@
-//! What a [`TokenValidator`] of signed JWTs owes: [`check`] it, or run [`CASES`] one by one.
+//! What a [`TokenValidator`](crate::ports::token_validator::TokenValidator) of signed JWTs owes: [`check`] it, or run
+//! [`CASES`] one by one.
 //!
 //! ```
 //! # async fn doc(subject: tidegate::conformance::validator::Subject) {

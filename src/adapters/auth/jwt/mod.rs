@@ -9,7 +9,7 @@ pub mod checks;
 pub mod config;
 mod issuer;
 mod keys;
-mod object;
+pub(super) mod object;
 pub mod token;
 mod verdicts;
 

@@ -12,7 +12,7 @@ type Reader<'a> = JsonStreamReader<&'a [u8]>;
 
 /// The text is no such object. Nothing more is said: it is a token's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(in crate::adapters::auth) struct Unreadable;
 
 impl From<ReaderError> for Unreadable {
     fn from(_: ReaderError) -> Self {
@@ -21,7 +21,7 @@ impl From<ReaderError> for Unreadable {
 }
 
 /// Reads one object. Numbers are kept as they were written.
-pub(super) fn read(text: &[u8]) -> Result<JsonObject, Unreadable> {
+pub(in crate::adapters::auth) fn read(text: &[u8]) -> Result<JsonObject, Unreadable> {
     let settings = ReaderSettings {
         max_nesting_depth: Some(MOST_DEPTH),
         restrict_number_values: false,

@@ -13,7 +13,7 @@ use crate::domain::{identity::Identity, json::JsonObject, workspace::WorkspaceAc
 const COUNTS: SignedDuration = SignedDuration::from_secs(60);
 /// The same for the cache's own sweeping, on the machine's clock.
 const KEPT: Duration = Duration::from_mins(1);
-/// How much is kept, in bytes as [`weight`] estimates them.
+/// How much is kept, in bytes as they are estimated.
 pub const USUAL_BYTES: u64 = 64 * 1024 * 1024;
 /// What the cache itself keeps of an entry: keys, nodes of its queues and tables.
 const OVERHEAD: usize = 512;

@@ -1,6 +1,7 @@
 //! `tidegate workspace …`
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
+use reqwest::Method;
 use serde_json::json;
 
 use crate::adapters::cli::{CliError, Session, output::Field, request::Request};
@@ -23,7 +24,66 @@ pub enum WorkspaceCommand {
         /// Its id
         id: String,
     },
+    /// Say who belongs to a workspace
+    #[command(subcommand, visible_alias = "members")]
+    Member(MemberCommand),
 }
+
+/// What can be done with the members of a workspace. A user is named by the issuer's configured name, a colon and the
+/// subject: `workos:user_01…`
+#[derive(Debug, Subcommand)]
+pub enum MemberCommand {
+    /// List the members
+    List {
+        /// The workspace's id
+        workspace: String,
+    },
+    /// Let a user belong to it, or give them another role
+    Put {
+        /// The workspace's id
+        workspace: String,
+        /// The user, such as `workos:user_01…`; need not have been seen yet
+        user: String,
+        /// What they are there
+        #[arg(long, value_enum, default_value_t = Role::Member)]
+        role: Role,
+    },
+    /// Let a user no longer belong to it
+    #[command(visible_alias = "rm")]
+    Remove {
+        /// The workspace's id
+        workspace: String,
+        /// The user, such as `workos:user_01…`
+        user: String,
+    },
+}
+
+/// What a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// May do everything, and make others owners
+    Owner,
+    /// May do everything
+    Admin,
+    /// May read, write and run workflows
+    Member,
+    /// May read
+    Viewer,
+}
+
+impl Role {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Viewer => "viewer",
+        }
+    }
+}
+
+const MEMBER_FIELDS: &[Field] =
+    &[("USER", "/user_id"), ("ROLE", "/role"), ("NAME", "/username"), ("EMAIL", "/email"), ("SINCE", "/since")];
 
 const FIELDS: &[Field] = &[("ID", "/id"), ("NAME", "/name"), ("ROLE", "/role"), ("CREATED", "/created_at")];
 
@@ -42,6 +102,26 @@ pub(in crate::adapters::cli) async fn run(command: WorkspaceCommand, session: &S
         WorkspaceCommand::Show { id } => {
             let answer = client.send(Request::get(&["api", "workspaces", &id])).await?;
             output.record(&answer.body, FIELDS)
+        }
+        WorkspaceCommand::Member(command) => run_member(command, session).await,
+    }
+}
+
+async fn run_member(command: MemberCommand, session: &Session) -> Result<(), CliError> {
+    let Session { client, output } = session;
+    match command {
+        MemberCommand::List { workspace } => {
+            let listed = client.list(Request::get(&["api", "workspaces", &workspace, "members"])).await?;
+            output.list(listed.items, MEMBER_FIELDS, "no member yet: tidegate workspace member put")
+        }
+        MemberCommand::Put { workspace, user, role } => {
+            let mut request = Request::new(Method::PUT, &["api", "workspaces", &workspace, "members", &user]);
+            request.body = Some(json!({"role": role.as_str()}));
+            output.record(&client.send(request).await?.body, MEMBER_FIELDS)
+        }
+        MemberCommand::Remove { workspace, user } => {
+            client.send(Request::new(Method::DELETE, &["api", "workspaces", &workspace, "members", &user])).await?;
+            output.done(&format!("{user} no longer belongs to {workspace}"))
         }
     }
 }

@@ -78,6 +78,13 @@ impl Key {
         self.id.as_deref()
     }
 
+    /// What to tell of it: `kid "1" (RS256)`.
+    pub(super) fn described(&self) -> String {
+        let algorithms: Vec<_> = self.verifiers.iter().map(|(algorithm, _)| algorithm.as_str()).collect();
+        let id = self.id.as_ref().map_or_else(|| "no kid".to_owned(), |id| format!("kid {id:?}"));
+        format!("{id} ({})", algorithms.join(", "))
+    }
+
     /// Whether it verifies by this algorithm.
     pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
         self.verifiers.iter().any(|(own, _)| *own == algorithm)

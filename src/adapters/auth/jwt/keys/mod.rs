@@ -178,6 +178,7 @@ impl IssuerKeys {
             source: remote.shown(),
             failure: remote.failure(),
             usable: set.as_ref().map_or(0, |set| set.len()),
+            keys: set.as_ref().map(|set| set.described()).unwrap_or_default(),
             skipped: set
                 .map(|set| set.skipped().iter().map(|(at, why)| format!("key {at}: {why}")).collect())
                 .unwrap_or_default(),
@@ -194,6 +195,8 @@ pub struct KeyReport {
     pub failure: Option<String>,
     /// How many keys can be used for the issuer's algorithms.
     pub usable: usize,
+    /// Those keys, each with its id and the algorithms.
+    pub keys: Vec<String>,
     /// Why others cannot.
     pub skipped: Vec<String>,
 }

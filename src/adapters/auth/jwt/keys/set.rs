@@ -95,6 +95,11 @@ impl KeySet {
         self.keys.len()
     }
 
+    /// What to tell of the keys.
+    pub(super) fn described(&self) -> Vec<String> {
+        self.keys.iter().map(|key| key.described()).collect()
+    }
+
     /// The places and reasons of the keys that cannot be used.
     pub(super) fn skipped(&self) -> &[(usize, Unusable)] {
         &self.skipped

@@ -23,6 +23,9 @@ mod executions;
 mod explain;
 mod failed_engines;
 mod fields;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod headers;
 mod identity;

@@ -1,7 +1,7 @@
 //! `GET /ws/workflow/{id}`: a workflow's events, and starts of it, over a WebSocket (authentication.md section 7, shapes.md).
 
 mod frames;
-mod handshake;
+pub(super) mod handshake;
 mod link;
 mod session;
 

@@ -8,12 +8,11 @@ use std::{
     fmt::Write,
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
-    time::Duration,
 };
 
 use ipnet::Ipv6Net;
 use jiff::SignedDuration;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use super::authenticate::Credential;
@@ -26,9 +25,8 @@ use crate::{
     },
 };
 
-/// How many tokens are known to have been good, and for how long after their last use.
-const VERIFIED: u64 = 50_000;
-const VERIFIED_FOR: Duration = Duration::from_hours(24);
+/// How many tokens are known to have been good.
+const VERIFIED: usize = 50_000;
 /// How much of an identity's name a refusal tells.
 const MOST_TOLD: usize = 100;
 /// Addresses of IPv6 are limited by network: whoever has one address has a /64 of them.
@@ -104,8 +102,7 @@ fn identity_key(of: &Suspect) -> String {
 impl Limits {
     /// Counts here.
     pub fn new(limiter: Arc<dyn RateLimiter>, clock: Arc<dyn Clock>, policy: LimitPolicy) -> Self {
-        let verified = Cache::builder().max_capacity(VERIFIED).time_to_idle(VERIFIED_FOR).build();
-        Self { limiter, clock, policy, verified }
+        Self { limiter, clock, policy, verified: Cache::new(VERIFIED) }
     }
 
     fn by_address(&self) -> Limit {
@@ -137,7 +134,7 @@ impl Limits {
 
     /// Remembers that a token was good.
     pub fn passed(&self, token: &BearerToken) {
-        if self.policy.ip > 0 && self.verified.get(token.digest()).is_none() {
+        if self.policy.ip > 0 && !self.verified.contains_key(token.digest()) {
             self.verified.insert(*token.digest(), ());
         }
     }
@@ -148,7 +145,7 @@ impl Limits {
             return rejection.error;
         }
         if let Credential::Bearer(token) = credential {
-            self.verified.invalidate(token.digest());
+            self.verified.remove(token.digest());
         }
         let from = from.map(Origin::of);
         let address = from.map(|from| format!("ip:{}", from.shown()));

@@ -5,10 +5,10 @@ mod directory;
 mod first_sight;
 mod profiles;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 
 pub use self::directory::Person;
 use self::{directory::Directory, first_sight::Sight};
@@ -26,9 +26,8 @@ use crate::{
     },
 };
 
-/// How many callers are remembered as they were named last, and how long after their last request.
-const NAMED: u64 = 20_000;
-const NAMED_FOR: Duration = Duration::from_mins(2);
+/// How many callers are remembered as they were named last.
+const NAMED: usize = 5_000;
 
 /// An issuer, as far as its people are concerned.
 #[derive(Debug, Clone)]
@@ -78,7 +77,7 @@ impl People {
         Self {
             issuers: issuers.into_iter().map(named).collect(),
             directory: Arc::new(directory),
-            named: Cache::builder().max_capacity(NAMED).time_to_idle(NAMED_FOR).build(),
+            named: Cache::new(NAMED),
         }
     }
 

@@ -1,9 +1,9 @@
 //! The tokens that were verified a moment ago, by the SHA-256 of each: what they claim, never the tokens.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{mem, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
-use moka::sync::Cache;
+use quick_cache::{Weighter, sync::Cache};
 use serde_json::Value;
 
 use super::keys::key::Key;
@@ -11,12 +11,12 @@ use crate::domain::{identity::Identity, json::JsonObject, workspace::WorkspaceAc
 
 /// A verdict counts so long at most.
 const COUNTS: SignedDuration = SignedDuration::from_secs(60);
-/// The same for the cache's own sweeping, on the machine's clock.
-const KEPT: Duration = Duration::from_mins(1);
 /// How much is kept, in bytes as they are estimated.
 pub const USUAL_BYTES: u64 = 64 * 1024 * 1024;
-/// What the cache itself keeps of an entry: keys, nodes of its queues and tables.
-const OVERHEAD: usize = 512;
+/// A token that is remembered takes no less, in bytes.
+const LEAST_BYTES: u64 = 4_096;
+/// What the cache itself keeps of an entry: its key, its place in queues and tables, the verdict.
+const OVERHEAD: usize = 256;
 /// What an allocation costs beside its bytes.
 const ALLOCATION: usize = 16;
 
@@ -30,15 +30,25 @@ struct Verdict {
     key: Option<Arc<Key>>,
 }
 
-/// The tokens that were verified a moment ago.
+/// Weighs an entry in bytes.
+#[derive(Debug, Clone)]
+struct Bytes;
+
+impl Weighter<[u8; 32], Arc<Verdict>> for Bytes {
+    fn weight(&self, _: &[u8; 32], verdict: &Arc<Verdict>) -> u64 {
+        u64::try_from(weight(&verdict.identity)).unwrap_or(u64::MAX)
+    }
+}
+
+/// The tokens that were verified a moment ago. What is over goes when there is need of its room.
 #[derive(Debug)]
-pub(super) struct Verdicts(Cache<[u8; 32], Arc<Verdict>>);
+pub(super) struct Verdicts(Cache<[u8; 32], Arc<Verdict>, Bytes>);
 
 impl Verdicts {
     /// Keeps so many bytes.
     pub(super) fn new(bytes: u64) -> Self {
-        let weigh = |_: &[u8; 32], verdict: &Arc<Verdict>| u32::try_from(weight(&verdict.identity)).unwrap_or(u32::MAX);
-        Self(Cache::builder().max_capacity(bytes).weigher(weigh).time_to_live(KEPT).build())
+        let entries = usize::try_from(bytes / LEAST_BYTES).unwrap_or(usize::MAX);
+        Self(Cache::with_weighter(entries, bytes, Bytes))
     }
 
     /// Whom a token names that was verified lately, is not over, and whose key still counts.
@@ -62,10 +72,9 @@ impl Verdicts {
         self.0.insert(digest, Arc::new(verdict));
     }
 
-    /// How many there are, and their weight in bytes, once what is under way is done.
+    /// How many there are, and their weight in bytes.
     pub(super) fn size(&self) -> (u64, u64) {
-        self.0.run_pending_tasks();
-        (self.0.entry_count(), self.0.weighted_size())
+        (u64::try_from(self.0.len()).unwrap_or(u64::MAX), self.0.weight())
     }
 }
 

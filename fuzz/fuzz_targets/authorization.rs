@@ -7,7 +7,9 @@ use tidegate::{adapters::http::fuzzing, app::authenticate::Credential};
 fuzz_target!(|data: &[u8]| {
     let mut lines = data.split(|byte| *byte == b'\n');
     let header_count = usize::from(lines.next().and_then(|line| line.first()).copied().unwrap_or(1) % 4);
-    let headers: Vec<_> = lines.by_ref().take(header_count).collect();
+    // What no server reads as a header's value at all is not there.
+    let is_value = |value: &&[u8]| value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..));
+    let headers: Vec<_> = lines.by_ref().take(header_count).filter(is_value).collect();
     let tokens: Vec<_> = lines.filter_map(|line| std::str::from_utf8(line).ok()).collect();
     if let Credential::Bearer(token) = fuzzing::credential(&headers, &tokens) {
         let token = token.expose();

@@ -141,6 +141,8 @@ async fn required_without_a_credential_lets_nobody_in() {
     gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     gate.caller(ROOT).get("/api/whoami").await.problem(401, "auth.invalid_token");
     assert!(!gate.folder().join("data/first-token").exists());
+    let log = std::fs::read_to_string(gate.folder().join("log")).unwrap();
+    assert!(log.contains("nobody can come in"), "{log}");
 }
 
 #[tokio::test]

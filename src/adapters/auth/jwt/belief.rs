@@ -35,18 +35,38 @@ pub(super) async fn believe<'a>(
         let owner = owners.iter().find_map(|issuer| Some((*issuer, issuer.keys.secret()?)));
         let (issuer, secret) = owner.ok_or(AuthError::InvalidToken)?;
         let claims = token.believed_if(|signed, signature| secret.verifies(algorithm, signed, signature));
-        return Ok(Believed { issuer, key: None, claims: claims.ok_or(AuthError::InvalidToken)? });
+        return Ok(Believed { issuer, key: None, claims: claims.map_err(|_forged| AuthError::InvalidToken)? });
     }
-    let (issuer, keys) = find_keys(owners, token.key_id(), algorithm).await?;
-    let mut key = None;
-    let claims = token.believed_if(|signed, signature| {
-        key = keys.into_iter().find(|key| key.verifies(algorithm, signed, signature));
-        key.is_some()
-    });
-    Ok(Believed { issuer, key, claims: claims.ok_or(AuthError::InvalidToken)? })
+    let found = find_keys(owners, token.key_id(), algorithm).await?;
+    let tried = found.1.clone();
+    let token = match verified(token, found, algorithm) {
+        Ok(believed) => return Ok(believed),
+        // Without a `kid` nothing says whether the key was yesterday's, and another has taken its place.
+        Err(token) if token.key_id().is_none() => token,
+        Err(_forged) => return Err(AuthError::InvalidToken),
+    };
+    let (issuer, mut keys) = find_renewed(owners, None, algorithm).await?;
+    keys.retain(|key| !tried.iter().any(|tried| Arc::ptr_eq(tried, key)));
+    verified(token, (issuer, keys), algorithm).map_err(|_forged| AuthError::InvalidToken)
 }
 
 type Found<'a> = (&'a JwtIssuer, Vec<Arc<Key>>);
+
+/// Lets the keys judge the signature; gives the token back if none of them made it.
+fn verified<'a, 't>(
+    token: Unverified<'t>,
+    (issuer, keys): Found<'a>,
+    algorithm: Algorithm,
+) -> Result<Believed<'a>, Unverified<'t>> {
+    let mut key = None;
+    let claims = token.believed_if(|signed, signature| {
+        // Whoever waited for other sets may hold a key that its own has lost meanwhile.
+        let mut keys = keys.into_iter().filter(|key| !key.is_withdrawn());
+        key = keys.find(|key| key.verifies(algorithm, signed, signature));
+        key.is_some()
+    });
+    Ok(Believed { issuer, key, claims: claims? })
+}
 
 /// The owner whose keys hold the `kid`: among the keys at hand, else among those that are being fetched, else among those
 /// that the providers have when they are asked once more.
@@ -63,6 +83,15 @@ async fn find_keys<'a>(
     if let Ok(found) = pick(owners, current, id) {
         return Ok(found);
     }
+    find_renewed(owners, id, algorithm).await
+}
+
+/// Among those that the providers have when they are asked once more, unless they were a moment ago.
+async fn find_renewed<'a>(
+    owners: &[&'a JwtIssuer],
+    id: Option<&str>,
+    algorithm: Algorithm,
+) -> Result<Found<'a>, AuthError> {
     let renewed = join_all(owners.iter().map(|issuer| issuer.keys.renewed(id, algorithm))).await;
     pick(owners, renewed, id)
 }

@@ -121,8 +121,11 @@ impl<'a> Unverified<'a> {
     }
 
     /// The claims, once a signature held: `verify` is given what was signed and the signature.
-    pub fn believed_if(self, verify: impl FnOnce(&[u8], &[u8]) -> bool) -> Option<JsonObject> {
-        verify(self.signed, &self.signature).then_some(self.claims)
+    ///
+    /// # Errors
+    /// Itself, as little believed as before.
+    pub fn believed_if(self, verify: impl FnOnce(&[u8], &[u8]) -> bool) -> Result<JsonObject, Self> {
+        if verify(self.signed, &self.signature) { Ok(self.claims) } else { Err(self) }
     }
 }
 

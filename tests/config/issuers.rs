@@ -70,7 +70,9 @@ fn the_key_of_workos_goes_to_workos() {
         assert_eq!(load(keys).unwrap().warnings, [], "{keys}");
     }
     // Where nobody would look for it, it does not go.
-    for elsewhere in ["https://keys.example/jwks", "https://api.workos.com.example/jwks", "https://api.workos.com:8443/"] {
+    for elsewhere in
+        ["https://keys.example/jwks", "https://api.workos.com.example/jwks", "https://api.workos.com:8443/"]
+    {
         assert_refused(
             load(&format!("jwks_url = \"{elsewhere}\"")),
             &["auth.issuers.w.api_key", "would go to", "name it in issuers"],

@@ -73,9 +73,8 @@ async fn an_api_in_trouble_is_an_error_in_bounded_time() {
 
 #[test]
 fn a_key_goes_nowhere_unsafe() {
-    let made = |url: &str, key: &str| {
-        WorkosApi::new(url.parse().unwrap(), &SecretString::from(key), Duration::from_secs(5))
-    };
+    let made =
+        |url: &str, key: &str| WorkosApi::new(url.parse().unwrap(), &SecretString::from(key), Duration::from_secs(5));
     assert!(made("https://api.workos.com", "sk_live_1").is_ok());
     for plain in ["http://api.workos.com", "http://workos:4100", "http://10.0.0.1"] {
         assert!(matches!(made(plain, "sk_live_1"), Err(BadWorkosApi::Address(_))), "{plain}");

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    super::key::nearest, Algorithm, Audience, IntrospectionConfig, IssuerKind, JwtConfig, KeyRules, OidcConfig,
-    WorkosConfig,
+    super::key::nearest,
+    Algorithm, Audience, IntrospectionConfig, IssuerKind, JwtConfig, KeyRules, OidcConfig, WorkosConfig,
     judge::{Judge, is_loopback},
     keys::Sort,
 };

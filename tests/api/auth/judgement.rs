@@ -481,7 +481,8 @@ async fn a_token_that_is_too_long_is_not_read() {
     // Whatever else would be said of it.
     let padding = "x".repeat(64 << 10);
     let huge = by_secret(&json!({"padding": padding}));
-    let unsigned = signed(r#"{"alg":"none"}"#, &claims("x", "ada", &json!({"padding": padding})).to_string(), |_| vec![]);
+    let unsigned =
+        signed(r#"{"alg":"none"}"#, &claims("x", "ada", &json!({"padding": padding})).to_string(), |_| vec![]);
     let stale = by_secret(&json!({"padding": padding, "exp": 1}));
     let kid = KEYS.first.token_with(&json!({"kid": padding}), &claims(BY_KEYS, "ada", &json!({})));
     refuses(&gate, &[huge, unsigned, stale, kid].map(|token| ("64 KiB", token, "auth.invalid_token"))).await;

@@ -76,15 +76,13 @@ async fn an_openid_providers_tokens_are_judged() {
 async fn a_rotated_key_is_found_and_a_removed_one_forgotten() {
     let provider = OidcProvider::start().await;
     let gate = gate(&oidc(&provider, "jwks_cache_ttl = 1"));
-    let old = good(&provider).await;
+    let (old, unseen) = (good(&provider).await, good(&provider).await);
     becomes(&gate, &old, 200).await;
     let kid = provider.add_key("RS256").await;
     provider.sign_with(&kid).await;
     becomes(&gate, &good(&provider).await, 200).await;
     whoami(&gate.caller(&old)).await;
     provider.remove_key(provider.first_kid()).await;
-    let unseen =
-        provider.user_token("eve").audience("tidegate").header(&json!({"kid": provider.first_kid()})).mint().await;
     let refused = becomes(&gate, &unseen, 401).await;
     refused.problem(401, "auth.invalid_token");
     // Nor is anybody remembered by it.

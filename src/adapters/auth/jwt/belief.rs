@@ -27,7 +27,7 @@ pub(super) struct Believed<'a> {
 /// # Errors
 /// [`AuthError::InvalidToken`]; [`AuthError::KeyUnavailable`] when the keys cannot be had.
 pub(super) async fn believe<'a>(
-    token: Unverified<'_>,
+    mut token: Unverified<'_>,
     owners: &[&'a JwtIssuer],
     algorithm: Algorithm,
 ) -> Result<Believed<'a>, AuthError> {
@@ -35,29 +35,26 @@ pub(super) async fn believe<'a>(
         let owner = owners.iter().find_map(|issuer| Some((*issuer, issuer.keys.secret()?)));
         let (issuer, secret) = owner.ok_or(AuthError::InvalidToken)?;
         let claims = token.believed_if(|signed, signature| secret.verifies(algorithm, signed, signature));
-        return Ok(Believed { issuer, key: None, claims: claims.map_err(|_forged| AuthError::InvalidToken)? });
+        return Ok(Believed { issuer, key: None, claims: claims.ok_or(AuthError::InvalidToken)? });
     }
     let found = find_keys(owners, token.key_id(), algorithm).await?;
     let tried = found.1.clone();
-    let token = match verified(token, found, algorithm) {
-        Ok(believed) => return Ok(believed),
-        // Without a `kid` nothing says whether the key was yesterday's, and another has taken its place.
-        Err(token) if token.key_id().is_none() => token,
-        Err(_forged) => return Err(AuthError::InvalidToken),
-    };
+    if let Some(believed) = verified(&mut token, found, algorithm) {
+        return Ok(believed);
+    }
+    // Without a `kid` nothing says whether the key was yesterday's, and another has taken its place.
+    if token.key_id().is_some() {
+        return Err(AuthError::InvalidToken);
+    }
     let (issuer, mut keys) = find_renewed(owners, None, algorithm).await?;
     keys.retain(|key| !tried.iter().any(|tried| Arc::ptr_eq(tried, key)));
-    verified(token, (issuer, keys), algorithm).map_err(|_forged| AuthError::InvalidToken)
+    verified(&mut token, (issuer, keys), algorithm).ok_or(AuthError::InvalidToken)
 }
 
 type Found<'a> = (&'a JwtIssuer, Vec<Arc<Key>>);
 
-/// Lets the keys judge the signature; gives the token back if none of them made it.
-fn verified<'a, 't>(
-    token: Unverified<'t>,
-    (issuer, keys): Found<'a>,
-    algorithm: Algorithm,
-) -> Result<Believed<'a>, Unverified<'t>> {
+/// Lets the keys judge the signature.
+fn verified<'a>(token: &mut Unverified<'_>, (issuer, keys): Found<'a>, algorithm: Algorithm) -> Option<Believed<'a>> {
     let mut key = None;
     let claims = token.believed_if(|signed, signature| {
         // Whoever waited for other sets may hold a key that its own has lost meanwhile.
@@ -65,7 +62,7 @@ fn verified<'a, 't>(
         key = keys.find(|key| key.verifies(algorithm, signed, signature));
         key.is_some()
     });
-    Ok(Believed { issuer, key, claims: claims? })
+    Some(Believed { issuer, key, claims: claims? })
 }
 
 /// The owner whose keys hold the `kid`: among the keys at hand, else among those that are being fetched, else among those

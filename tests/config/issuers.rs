@@ -312,6 +312,29 @@ fn single_keys_are_set_by_the_issuers_name() {
 }
 
 #[test]
+fn where_each_value_of_an_issuer_came_from_is_told() {
+    let text = OIDC.replace("\"corp\"", "\"my-corp\"");
+    let loaded =
+        load_file(&text, &[("TIDEGATE_AUTH__ISSUERS__MY_CORP__AUDIENCES", "a"), ("ORCHEO_AUTH_JWT_SECRET", SECRET)]);
+    let loaded = loaded.unwrap();
+    let origins = loaded.to_json()["origins"].clone();
+    let origin = |key: &str| origins[format!("auth.issuers.{key}")].as_str().unwrap_or_default().to_owned();
+    assert_eq!(origin("my-corp.audiences"), "$TIDEGATE_AUTH__ISSUERS__MY_CORP__AUDIENCES");
+    for key in ["my-corp.name", "my-corp.kind", "my-corp.issuers"] {
+        assert!(origin(key).ends_with("config.toml:1"), "{key}: {}", origin(key));
+    }
+    for key in ["my-corp.jwks_timeout", "my-corp.max_scopes", "orcheo.max_token_life"] {
+        assert_eq!(origin(key), "default", "{key}");
+    }
+    for key in ["orcheo.name", "orcheo.kind", "orcheo.secret", "orcheo.max_scopes"] {
+        assert_eq!(origin(key), "$ORCHEO_AUTH_JWT_SECRET (alias)", "{key}");
+    }
+    let report = loaded.report();
+    let line = report.lines().find(|line| line.starts_with("audiences = [\"a\"]")).unwrap();
+    assert!(line.ends_with("# $TIDEGATE_AUTH__ISSUERS__MY_CORP__AUDIENCES"), "{report}");
+}
+
+#[test]
 fn secrets_of_issuers_come_through_unchanged_and_are_never_shown() {
     for secret in
         ["12345678901234567890123456789012", "\"quoted-quoted-quoted-quoted-quo\"", "a,b,[1,2],{c:1},a,b,[1,2],{c:1},"]

@@ -78,7 +78,7 @@ pub struct WorkosConfig {
 /// An `OpenID` provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OidcConfig {
-    /// Where its discovery document is, whose `issuer` must be the first of the configured ones.
+    /// Where its discovery document is, whose `issuer` must be one of the configured ones.
     pub discovery_url: Url,
     /// The algorithms that its tokens may have.
     pub algorithms: Vec<Algorithm>,

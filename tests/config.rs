@@ -116,6 +116,27 @@ fn the_environment_beats_the_file_and_the_command_line_beats_both() {
 }
 
 #[test]
+fn no_secret_comes_by_the_command_line_where_others_see_it() {
+    let load = |key: &str, text: &str| {
+        let mut sources = Sources::of_environment([]);
+        let (key, option) = (key.to_owned(), format!("--set {key}"));
+        sources.arguments.push(config::Argument { key, text: text.to_owned(), option });
+        config::load(&sources)
+    };
+    for (key, text) in [
+        ("auth.bootstrap_service_token", SECRET.to_owned()),
+        ("auth.issuers.corp.secret", SECRET.to_owned()),
+        ("auth.issuers", format!("[{{\"name\":\"a\",\"kind\":\"jwt\",\"secret\":\"{SECRET}\"}}]")),
+        ("database.url", format!("postgres://ada:{SECRET}@db/gate")),
+        ("auth.rate_limit.redis_url", format!("redis://:{SECRET}@cache/0")),
+    ] {
+        assert_refused(load(key, &text), &[key, "--set", "list of processes"]);
+    }
+    assert!(load("database.url", "postgres://ada@db/gate").is_ok());
+    assert!(load("auth.rate_limit.redis_url", "redis://cache/0").is_ok());
+}
+
+#[test]
 fn an_unknown_key_stops_the_start_with_its_line_and_the_nearest_name() {
     assert_refused(
         load_file("[server]\n\nbnid = \"127.0.0.1:1\"\n", &[]),
@@ -241,6 +262,29 @@ fn values_are_read_by_the_type_of_their_key() {
     assert_eq!(config.auth.max_service_token_life, Some(SignedDuration::from_hours(12)));
     assert_eq!(config.auth.mode, Some(AuthMode::Optional));
     assert_eq!(config.telemetry.log_format, LogFormat::Json);
+}
+
+#[test]
+fn two_variables_of_one_key_stop_the_start() {
+    let both = [("TIDEGATE_AUTH__MODE", "optional"), ("TIDEGATE_Auth__Mode", "required")];
+    assert_refused(load_environment(&both), &["auth.mode", "TIDEGATE_AUTH__MODE", "TIDEGATE_Auth__Mode", "keep one"]);
+    assert_eq!(load_environment(&both[1..]).unwrap().config.auth.mode, Some(AuthMode::Required));
+}
+
+#[test]
+fn what_is_not_utf_8_stops_the_start_where_it_means_something() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let load = |name: &str| {
+        let mut sources = Sources::of_environment([]);
+        sources.environment.insert(name.to_owned(), std::ffi::OsString::from_vec(vec![b'a', 0xff]));
+        config::load(&sources)
+    };
+    for name in ["TIDEGATE_AUTH__MODE", "ORCHEO_AUTH_MODE", "ORCHEO_AUTH_JWT_SECRET", "CENTRIFUGO_API_KEY"] {
+        assert_refused(load(name), &[name, "not UTF-8"]);
+    }
+    let told = load("ORCHEO_SOMETHING_ELSE").unwrap().warnings;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(load("SOMETHING_ELSE").unwrap().warnings, []);
 }
 
 #[test]
@@ -465,6 +509,13 @@ fn the_report_shows_every_key_with_its_origin_and_no_secret() {
     assert_eq!(json["config"]["auth"]["rate_limit"]["ip"], 60);
     assert_eq!(json["origins"]["auth.mode"], "$ORCHEO_AUTH_MODE (alias)");
     assert!(!report.contains(SECRET) && !json.to_string().contains(SECRET));
+
+    let decimals =
+        load_environment(&[("ORCHEO_AUTH_RATE_LIMIT_INTERVAL", "1.5"), ("TIDEGATE_SESSIONS__TTL_SECONDS", "2.5")]);
+    let decimals = decimals.unwrap();
+    let again = load_file(&decimals.report().replace("warning:", "#"), &[]).unwrap();
+    assert_eq!(again.config.auth.rate_limit.interval, SignedDuration::from_millis(1_500));
+    assert_eq!(again.config, decimals.config);
 
     // What it shows is a config again: whoever copies it gets the same gate.
     let again = load_file(&report.replace("\"[redacted]\"", &format!("\"{SECRET}\"")).replace("warning:", "#"), &[]);

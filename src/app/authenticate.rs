@@ -53,7 +53,7 @@ pub enum Credential {
 pub struct Caller {
     /// Who.
     pub identity: Arc<Identity>,
-    /// The token, where an external issuer made it.
+    /// The token, where an external issuer made it, or what its validator put in its place.
     pub forwardable: Option<BearerToken>,
 }
 
@@ -130,6 +130,15 @@ impl Authenticator {
         self.mode
     }
 
+    /// Whether whoever comes may do as they like: told rightly once somebody came without a token.
+    pub fn lets_anybody_in(&self) -> bool {
+        match self.mode {
+            Mode::Disabled => true,
+            Mode::Unset | Mode::Optional => !self.credentials.load(Ordering::Relaxed),
+            Mode::Required => false,
+        }
+    }
+
     /// Says who is calling from this address; counts the use of their token, or their failure.
     ///
     /// # Errors
@@ -188,7 +197,7 @@ impl Authenticator {
         let validated = scheme.validator.validate(token).await?;
         let identity = scheme.extractor.identify(&validated).await?;
         self.still_stands(&identity).await?;
-        let forwardable = validated.forwardable().then(|| token.clone());
+        let forwardable = validated.forwardable(token);
         Ok(Caller { identity, forwardable })
     }
 

@@ -173,6 +173,18 @@ async fn a_gate_starts_with_the_entrance_and_the_limits_of_an_older_deployment()
     }
     assert_eq!(statuses, [401, 401, 429]);
 
+    let one = variables.map(|(name, value)| (name, if name.ends_with("_IDENTITY") { "1" } else { value }));
+    let one = one.map(|(name, value)| (name, if name.ends_with("_INTERVAL") { "2.5" } else { value }));
+    let gate = Started::with(&[&one[..], &[("ORCHEO_AUTH_JWT_SECRET", SECRET)]].concat()).await;
+    let expired = by_secret(&json!({"exp": SystemClock.now().as_second() - 60}));
+    assert_eq!(gate.whoami(&expired).await.1["code"], "auth.token_expired");
+    assert_eq!(gate.whoami(&expired).await.1["code"], "auth.rate_limited.identity");
+    let deadline = Instant::now() + PATIENCE;
+    while gate.whoami(&expired).await.0 != 401 {
+        assert!(Instant::now() < deadline, "an interval of 2.5 s is over");
+        pause().await;
+    }
+
     let unlimited = variables.map(|(name, value)| (name, if name.ends_with("_IP") { "0" } else { value }));
     let gate = Started::with(&unlimited).await;
     for _ in 0..5 {
@@ -183,14 +195,20 @@ async fn a_gate_starts_with_the_entrance_and_the_limits_of_an_older_deployment()
 #[tokio::test]
 async fn a_gate_starts_on_the_database_of_an_older_deployment() {
     let database = crate::support::postgres::TestDatabase::fresh().await;
-    let gate = Started::with(&[
-        ("ORCHEO_AUTH_SERVICE_TOKEN_BACKEND", "postgres"),
-        ("ORCHEO_POSTGRES_DSN", &database.url()),
-        ("ORCHEO_AUTH_JWT_SECRET", SECRET),
-    ])
-    .await;
+    let (backend, secret) = (("ORCHEO_AUTH_SERVICE_TOKEN_BACKEND", "postgres"), ("ORCHEO_AUTH_JWT_SECRET", SECRET));
+    let url = database.url();
+    let gate = Started::with(&[backend, secret, ("ORCHEO_POSTGRES_DSN", &url)]).await;
     gate.assert_known(gate.whoami(&by_secret(&json!({}))).await);
     assert!(!gate.folder.path().join("data").exists(), "no file of its own");
+    // Another one there knows the service tokens of this one.
+    let admin = by_secret(&json!({"scope": "admin:tokens:write workflows:read"}));
+    let order = json!({"identifier": "ci", "scopes": ["workflows:read"], "all_workspaces": true});
+    let minting = gate.client.post(format!("{}/api/admin/service-tokens", gate.base)).bearer_auth(admin).json(&order);
+    let (status, made) = answer(minting).await.unwrap();
+    assert_eq!(status, 201, "{made}");
+    let native = [("TIDEGATE_DATABASE__URL", url.as_str()), ("ORCHEO_POSTGRES_DSN", "postgres://nowhere/x")];
+    let other = Started::with(&[&native[..], &[backend, secret]].concat()).await;
+    assert_eq!(other.whoami(made["secret"].as_str().unwrap()).await.1["subject"], "ci", "our own name wins");
 }
 
 /// Runs in a thread of its own, so that the scripted peers answer meanwhile.
@@ -251,4 +269,37 @@ async fn a_check_online_fails_for_an_issuer_that_could_judge_nothing() {
     let verdicts: Vec<_> = online.as_array().unwrap().iter().map(|one| one["ok"].as_bool().unwrap()).collect();
     assert_eq!(verdicts, [false, false, true, false], "{online}");
     assert!(!online.to_string().contains(SECRET));
+}
+
+#[tokio::test]
+async fn a_check_online_says_what_came_instead_of_keys() {
+    for (reply, said) in [
+        (Reply::html(), "JSON"),
+        (Reply::status(500), "500"),
+        (Reply::redirect("https://id.example/jwks"), "302"),
+        (Reply::json(&json!({"keys": []})), "no key"),
+        (Reply::json(&json!({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]})), "no key"),
+        (Reply::status(200).huge(2 << 20), "1048576"),
+        (Reply::status(200).never(), "in time"),
+    ] {
+        let peer = Scripted::start(reply).await;
+        let text = format!(
+            "[[auth.issuers]]\nname = \"a\"\nkind = \"jwt\"\naudiences = [\"x\"]\njwks_timeout = 0.5\njwks_url = \"{}\"\n",
+            peer.url("/jwks")
+        );
+        let (code, online) = check_online(text).await;
+        assert_eq!((code, &online[0]["ok"]), (1, &json!(false)), "{said}: {online}");
+        assert!(online[0]["failure"].as_str().unwrap().contains(said), "{said}: {online}");
+    }
+    // A document that is good, and leads to keys that are not there.
+    let peer = Scripted::start(Reply::status(404)).await;
+    let document = json!({"issuer": peer.url(""), "jwks_uri": format!("http://127.0.0.1:{}/jwks", free_port())});
+    peer.reply(Reply::json(&document));
+    let text = format!(
+        "[[auth.issuers]]\nname = \"a\"\nkind = \"oidc\"\naudiences = [\"x\"]\nissuers = [\"{}\"]\n",
+        peer.url("")
+    );
+    let (code, online) = check_online(text).await;
+    assert_eq!((code, &online[0]["ok"]), (1, &json!(false)), "{online}");
+    assert!(online[0]["failure"].as_str().is_some_and(|failure| !failure.is_empty()), "{online}");
 }

@@ -86,15 +86,15 @@ codes! {
         "Read it again, decide again, and send the new `ETag`.";
     REQUEST_MISDIRECTED = "request.misdirected" [MISDIRECTED_REQUEST]
         "The request was sent to another host",
-        "With `auth.mode = \"disabled\"` only requests to this machine's own addresses, `localhost` and the host of `server.public_url` are answered, so that a web page cannot reach the gate through a name of its own.",
+        "With `auth.mode = \"disabled\"`, and with `optional` while there is no credential, only requests to this machine's own addresses, `localhost` and the host of `server.public_url` are answered, so that a web page cannot reach the gate through a name of its own.",
         "Use one of those names, or set up authentication.";
     REQUEST_UPGRADE_REQUIRED = "request.upgrade_required" [UPGRADE_REQUIRED]
         "The address speaks WebSocket",
         "The request is no opening handshake of a WebSocket (RFC 6455, version 13, over HTTP/1.1). All else is well: the caller may open it.",
         "Open it with a WebSocket client; over plain HTTP `GET /api/workflows/{id}/events` tells the same.";
     REQUEST_ORIGIN_FORBIDDEN = "request.origin_forbidden" [FORBIDDEN]
-        "A page of another origin opened a WebSocket without a token",
-        "Browsers let any page open a WebSocket. Whoever shows a token may do so from anywhere; without one, the page must be of the gate's own origin or of one in `server.cors_allow_origins`.",
+        "A page of another origin asked without a token",
+        "Browsers let any page open a WebSocket to any address, and send it simple requests. Whoever shows a token may do so from anywhere. Without one, a page that opens a WebSocket, or changes something on a gate that anybody may enter, must be of the gate's own origin or of one in `server.cors_allow_origins`.",
         "Send a token, or name the page's origin in `server.cors_allow_origins`.";
     REQUEST_TOO_MANY = "request.too_many" [TOO_MANY_REQUESTS]
         "Too many commands are under way on one WebSocket",

@@ -233,6 +233,7 @@ impl Gate {
             None => None,
             Some(credential) => Some(self.admitted(credential, entry, operation).await?),
         };
+        self.judge_page(request, caller.as_ref())?;
         let call = Call {
             parameters: parameters.decoded(),
             query: known_pairs(pairs, operation, &route.query)?,
@@ -258,6 +259,22 @@ impl Gate {
             answered = answered => answered.map_err(problem::from_framework),
             () = deadline.over() => Err(Problem::plain(codes::REQUEST_TIMEOUT).retry_after(1)),
         }
+    }
+
+    /// A gate that anybody may enter is safe where only this machine reaches it; but a page that somebody opens here reaches
+    /// it, too: under a name of its own that leads here, or by what a browser sends without asking first.
+    fn judge_page(&self, request: &Request, caller: Option<&Caller>) -> Result<(), Problem> {
+        let anonymous = caller.is_some_and(|caller| caller.identity.kind == IdentityKind::Anonymous);
+        if !anonymous || !self.app.authenticator.lets_anybody_in() {
+            return Ok(());
+        }
+        if !headers::is_own_host(request, self.settings.public_host.as_deref()) {
+            return Err(Problem::plain(codes::REQUEST_MISDIRECTED));
+        }
+        if !request.method().is_safe() && self.cors.is_foreign(request.headers()) {
+            return Err(Problem::plain(codes::REQUEST_ORIGIN_FORBIDDEN));
+        }
+        Ok(())
     }
 
     /// What the caller shows: in the headers; for streams also in the query, for a WebSocket in a subprotocol, too.

@@ -72,6 +72,17 @@ impl Judge<'_> {
         Some(texts)
     }
 
+    /// Whose tokens, or whom they are meant for: said of somebody, or not said at all. A list that came out empty would let
+    /// everybody in.
+    pub(super) fn names(&mut self, key: &str) -> Option<Vec<String>> {
+        let names = self.texts(key)?;
+        if names.is_empty() {
+            self.refuse(key, "must name somebody; leave it out to say nothing");
+            return None;
+        }
+        Some(names)
+    }
+
     pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
         let text: String = self.get(key)?;
         if text.is_empty() {
@@ -142,7 +153,7 @@ impl Judge<'_> {
 
     /// Whom tokens must be meant for; `None` when nothing is said.
     pub(super) fn audiences(&mut self) -> Option<Audience> {
-        let audiences = self.texts("audiences").filter(|audiences| !audiences.is_empty())?;
+        let audiences = self.names("audiences")?;
         if !audiences.iter().any(|audience| audience == "*") {
             return Some(Audience::OneOf(audiences));
         }
@@ -153,14 +164,14 @@ impl Judge<'_> {
     }
 
     fn sort(&mut self) -> Option<Sort> {
-        const KINDS: [&str; 4] = ["workos", "oidc", "jwt", "introspection"];
+        let kinds = Sort::ALL.map(Sort::as_str);
         let Some(kind) = self.get::<String>("kind") else {
-            self.refuse("kind", format!("must be set: one of {}", KINDS.join(", ")));
+            self.refuse("kind", format!("must be set: one of {}", kinds.join(", ")));
             return None;
         };
         let sort = Sort::ALL.into_iter().find(|sort| sort.as_str() == kind);
         if sort.is_none() {
-            self.refuse("kind", one_of(&kind, &KINDS));
+            self.refuse("kind", one_of(&kind, &kinds));
         }
         sort
     }
@@ -186,11 +197,12 @@ fn parse_url(text: &str) -> Result<Url, String> {
         .ok_or_else(|| "must be an http or https URL, without credentials in it".to_owned())
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// As whoever makes the call sees it.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
 }

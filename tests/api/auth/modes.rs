@@ -186,7 +186,8 @@ async fn of_gates_that_start_at_once_on_one_database_one_makes_the_first_token()
     let database = TestDatabase::fresh().await;
     let starting = (0..4).map(|_| {
         let url = database.url();
-        tokio::task::spawn_blocking(move || Gate::with(&[("TIDEGATE_DATABASE__URL", &url)]))
+        let trace = ("TIDEGATE_TELEMETRY__LOG_LEVEL", "trace");
+        tokio::task::spawn_blocking(move || Gate::with(&[("TIDEGATE_DATABASE__URL", &url), trace]))
     });
     let gates: Vec<_> =
         futures_util::future::join_all(starting.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
@@ -203,6 +204,9 @@ async fn of_gates_that_start_at_once_on_one_database_one_makes_the_first_token()
         let listed = first.all("/api/admin/service-tokens").await;
         let listed: BTreeSet<_> = listed.iter().map(|token| token["identifier"].as_str().unwrap()).collect();
         assert_eq!(listed, BTreeSet::from(["first"]));
+        let password = url::Url::parse(&database.url()).unwrap().password().map(str::to_owned);
+        let hidden = [Some(secret.trim().to_owned()), password];
+        assert!(hidden.iter().flatten().all(|secret| !log(gate).contains(secret)), "at trace level either");
         let folder = gate.folder().join("data");
         let left = fs::read_dir(&folder).map_or(0, |files| files.flatten().count());
         assert_eq!(left, usize::from(folder.join("first-token").exists()), "no draft is left in {folder:?}");

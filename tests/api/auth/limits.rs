@@ -448,6 +448,33 @@ async fn a_revoked_tokens_holder_is_held_back_and_told_for_how_long() {
 }
 
 #[tokio::test]
+async fn however_a_bad_token_is_shown_it_counts() {
+    let world = World::on(limited(&[])).await;
+    let workflow = world.deploy(&linear("p", &[])).await;
+    let (path, address) = (format!("/ws/workflow/{workflow}"), ("x-forwarded-for", "192.0.2.1"));
+    let closed = async |mut socket: Socket| socket.closed().await.0;
+    // In a subprotocol, in the query of a socket and of a stream, in a frame, in the header.
+    let offered = [("sec-websocket-protocol", "tidegate.v1, bearer.nonsense"), address];
+    assert_eq!(closed(Socket::with(&world.gate, &path, &offered).await).await, 4401);
+    assert_eq!(closed(Socket::with(&world.gate, &format!("{path}?token=nonsense"), &[address]).await).await, 4401);
+    let stream = world.gate.anonymous().get(&format!("/api/workflows/{workflow}/events?access_token=nonsense"));
+    let stream = stream.header("Accept", "text/event-stream").header("X-Forwarded-For", "192.0.2.1");
+    stream.await.problem(401, "auth.invalid_token");
+    let good = format!("Bearer {}", world.token.as_deref().unwrap());
+    let mut socket = Socket::with(&world.gate, &path, &[("authorization", &good), address]).await;
+    socket.ready().await;
+    socket.say(json!({"type": "auth", "token": "nonsense"})).await;
+    assert_eq!(socket.closed().await.0, 4401);
+    assert_eq!(attempts(&world.gate, 2, "192.0.2.1").await, [401, 429]);
+    assert_eq!(closed(Socket::with(&world.gate, &path, &offered).await).await, 4429);
+    // An open socket of a good token is no way around: a fresh token that was never seen waits, too.
+    let mut socket = Socket::with(&world.gate, &path, &[("authorization", &good), address]).await;
+    socket.ready().await;
+    socket.say(json!({"type": "auth", "token": "nonsense"})).await;
+    assert_eq!(socket.closed().await.0, 4429);
+}
+
+#[tokio::test]
 async fn an_opaque_token_is_of_nobody_until_its_maker_says_whose_it_was() {
     let inactive = Scripted::start(Reply::json(&json!({"active": false}))).await;
     let issuer = format!(

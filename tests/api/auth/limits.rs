@@ -152,6 +152,37 @@ async fn an_address_fails_so_often_and_no_more(counted: Counted) {
     }
 }
 
+#[tokio::test]
+async fn who_hands_in_too_many_bad_tokens_finds_their_sockets_closed() {
+    let gate = limited(&[]);
+    let world = World::on(gate.clone()).await;
+    let workflow = world.deploy(&linear("p", &[])).await;
+    let path = format!("/ws/workflow/{workflow}");
+    let bearer = format!("Bearer {}", world.token.clone().unwrap());
+    let headers = [("authorization", bearer.as_str()), ("x-forwarded-for", "192.0.2.1")];
+    let unseen = mint(&world.root, &["workflows:read"], &[&world.id]).await.token.unwrap();
+    for number in 0..7 {
+        let mut socket = Socket::with(&gate, &path, &headers).await;
+        socket.ready().await;
+        // At last even a good token is not judged that was never seen here.
+        let token = if number < 6 { format!("nonsense-{number}") } else { unseen.clone() };
+        socket.say(json!({"type": "auth", "token": token})).await;
+        let (code, reason) = socket.closed().await;
+        if number < 5 {
+            assert_eq!((code, reason.as_str()), (4401, "auth.invalid_token"), "{number}");
+        } else {
+            assert!(
+                code == 4429 && reason.starts_with("auth.rate_limited.ip; retry after"),
+                "{number}: {code} {reason}"
+            );
+        }
+    }
+    // Without an upgrade it is the problem.
+    let plain = gate.caller("nonsense").get(&path).header("X-Forwarded-For", "192.0.2.1").await;
+    plain.problem(429, "auth.rate_limited.ip");
+    assert!(retry_after(&plain) <= 60);
+}
+
 async fn what_is_no_failure_is_not_counted(counted: Counted) {
     // Nobody listens there: its tokens cannot be judged.
     let issuers = "[[auth.issuers]]\nname = \"away\"\nkind = \"jwt\"\nissuers = [\"https://away.test\"]\naudiences = [\"tidegate\"]\njwks_url = \"http://127.0.0.1:1/jwks\"\n";

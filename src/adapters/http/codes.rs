@@ -93,8 +93,8 @@ codes! {
         "The request is no opening handshake of a WebSocket (RFC 6455, version 13, over HTTP/1.1). All else is well: the caller may open it.",
         "Open it with a WebSocket client; over plain HTTP `GET /api/workflows/{id}/events` tells the same.";
     REQUEST_ORIGIN_FORBIDDEN = "request.origin_forbidden" [FORBIDDEN]
-        "A page of another origin opened a WebSocket without a token",
-        "Browsers let any page open a WebSocket. Whoever shows a token may do so from anywhere; without one, the page must be of the gate's own origin or of one in `server.cors_allow_origins`.",
+        "A page of another origin asked without a token",
+        "Browsers let any page open a WebSocket, and send simple requests whose answers it cannot read. Whoever shows a token may do so from anywhere; without one, the page must be of the gate's own origin or of one in `server.cors_allow_origins`.",
         "Send a token, or name the page's origin in `server.cors_allow_origins`.";
     REQUEST_TOO_MANY = "request.too_many" [TOO_MANY_REQUESTS]
         "Too many commands are under way on one WebSocket",

@@ -2,7 +2,7 @@
 
 use poem::{
     Request, Response,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
 };
 
 /// The header that names a request, in and out.
@@ -44,9 +44,12 @@ impl Cors {
         }
     }
 
-    /// Whether a page of this origin may call the API.
-    pub(super) fn allows(&self, origin: &HeaderValue) -> bool {
-        self.allowed(origin).is_some()
+    /// Whether a request without a credential may be answered: one that is no page's, or a page's of the gate's own origin
+    /// or of one that may call the API. A token is explicit; but browsers let every page send simple requests, and open
+    /// sockets, to every address.
+    pub(super) fn welcomes(&self, headers: &HeaderMap) -> bool {
+        let known = |origin: &HeaderValue| self.allowed(origin).is_some() || is_own(origin, headers);
+        headers.get(header::ORIGIN).is_none_or(known)
     }
 
     /// The answer to a preflight request, if it is one. It needs no credential: browsers send none with it.
@@ -88,6 +91,16 @@ impl Cors {
                 ),
             );
         }
+    }
+}
+
+/// Whether a page's origin is the host that it calls. (The scheme is left aside: TLS may end before the gate.)
+fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    match (origin.as_ref().and_then(Uri::authority), host) {
+        (Some(origin), Some(host)) => origin.as_str().eq_ignore_ascii_case(host),
+        _ => false,
     }
 }
 

@@ -100,7 +100,10 @@ pub use self::{
     server::serve,
     workos_events::WorkosWebhook,
 };
-use crate::app::App;
+use crate::{
+    app::App,
+    domain::{identity::Identity, scope::Scopes, workspace::WorkspaceAccess},
+};
 
 /// How the HTTP API behaves.
 #[derive(Debug, Clone)]
@@ -191,7 +194,6 @@ pub fn routes(
         EventsApi { app: app_of(), stopping: stopping.clone() },
         SocketApi {
             app: app_of(),
-            cors: cors.clone(),
             request_timeout: settings.request_timeout,
             heartbeat: settings.heartbeat,
             stopping: stopping.clone(),
@@ -217,6 +219,7 @@ pub fn routes(
         matcher: Matcher::of(OPERATIONS),
         routes,
         tasks: app.core.commands.tasks().clone(),
+        nobody: Arc::new(Identity::anonymous(Scopes::new(), WorkspaceAccess::none())),
         app,
         settings,
     }

@@ -7,10 +7,7 @@ mod session;
 
 use std::{sync::Arc, time::Duration};
 
-use poem::{
-    IntoResponse, Request, Response,
-    http::{HeaderMap, HeaderValue, Uri, header},
-};
+use poem::{IntoResponse, Request, Response};
 use poem_openapi::{
     ApiResponse, OpenApi,
     registry::{MetaResponse, MetaResponses, Registry},
@@ -24,7 +21,6 @@ use super::{
     codes,
     conditions::Who,
     events::Sequence,
-    headers::Cors,
     judged::{Follower, Judged},
     params::{Path, Query},
     problem::Problem,
@@ -38,7 +34,6 @@ use crate::{
 /// Sockets of tag `events`.
 pub(super) struct SocketApi {
     pub(super) app: Arc<App>,
-    pub(super) cors: Cors,
     pub(super) request_timeout: Duration,
     pub(super) heartbeat: Duration,
     pub(super) stopping: CancellationToken,
@@ -91,9 +86,6 @@ impl SocketApi {
         /// Events after this number; from now on if absent.
         after: Query<Sequence>,
     ) -> Result<Switched, Problem> {
-        if !who.0.authenticated() {
-            self.check_origin(request)?;
-        }
         let from = after.0.map_or(Position::Now, |Sequence(number)| Position::After(number));
         let tail = self.app.events.follow(&who.0, id.0, None, from).await?;
         let call = Call::of(request)?;
@@ -109,26 +101,5 @@ impl SocketApi {
             stopping: self.stopping.clone(),
         };
         Ok(Switched(handshake.accept(&call.tasks, move |link| session.run(tail, link))))
-    }
-
-    /// A token is explicit: a page that has one may come from anywhere. Without one, only pages of the gate's own origin and
-    /// of those that may call the API: browsers let every page open sockets to every address.
-    fn check_origin(&self, request: &Request) -> Result<(), Problem> {
-        let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
-        if self.cors.allows(origin) || is_own(origin, request.headers()) {
-            Ok(())
-        } else {
-            Err(Problem::plain(codes::REQUEST_ORIGIN_FORBIDDEN))
-        }
-    }
-}
-
-/// Whether a page's origin is the host that it calls. (The scheme is left aside: TLS may end before the gate.)
-fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
-    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    match (origin.as_ref().and_then(Uri::authority), host) {
-        (Some(origin), Some(host)) => origin.as_str().eq_ignore_ascii_case(host),
-        _ => false,
     }
 }

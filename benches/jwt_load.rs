@@ -22,7 +22,7 @@ use std::{
 
 use josekit::{
     jwk::{Jwk, alg::rsa::RsaKeyPair},
-    jws::{JwsHeader, JwsVerifier, RS256},
+    jws::{JwsHeader, JwsSigner, JwsVerifier, RS256},
     jwt::{self, JwtPayload},
 };
 use poem::{
@@ -57,7 +57,10 @@ fn mint(folder: &Path, count: usize) -> Result<(), Failed> {
         let workers: Vec<_> = (0..threads)
             .map(|part| {
                 let pem = &pem;
-                scope.spawn(move || (part..count).step_by(threads).map(|number| token(pem, number)).collect())
+                scope.spawn(move || {
+                    let signer = RS256.signer_from_pem(pem)?;
+                    (part..count).step_by(threads).map(|number| token(&signer, number)).collect()
+                })
             })
             .collect();
         workers.into_iter().map(|worker| worker.join().expect("a thread")).collect::<Result<Vec<Vec<String>>, Failed>>()
@@ -69,8 +72,7 @@ fn mint(folder: &Path, count: usize) -> Result<(), Failed> {
     Ok(file.flush()?)
 }
 
-fn token(pem: &[u8], number: usize) -> Result<String, Failed> {
-    let signer = RS256.signer_from_pem(pem)?;
+fn token(signer: &dyn JwsSigner, number: usize) -> Result<String, Failed> {
     let mut header = JwsHeader::new();
     header.set_key_id(KEY);
     header.set_token_type("JWT");
@@ -84,7 +86,7 @@ fn token(pem: &[u8], number: usize) -> Result<String, Failed> {
     payload.set_expires_at(&(now + Duration::from_hours(1)));
     payload.set_claim("scope", Some("workflows:read".into()))?;
     payload.set_claim("workspace_ids", Some(serde_json::json!(["load"])))?;
-    Ok(jwt::encode_with_signer(&payload, &header, &signer)?)
+    Ok(jwt::encode_with_signer(&payload, &header, signer)?)
 }
 
 async fn serve(folder: &Path) -> Result<(), Failed> {

@@ -258,34 +258,6 @@ async fn an_export_is_verified_by_whoever_has_the_key_and_the_documentation() {
     assert_eq!(head["head"], format!("13:{}", data_encoding::HEXLOWER.encode(&before)));
 }
 
-/// What the log was told.
-#[derive(Debug, Clone, Default)]
-struct Told(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Told {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn the_log_is_told_the_head() {
-    let told = Told::default();
-    let writer = told.clone();
-    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(log);
-    let file = File::of_twelve().await;
-    drop(guard);
-    let text = String::from_utf8(told.0.lock().unwrap().clone()).unwrap();
-    let line = text.lines().find(|line| line.contains("tidegate::audit")).expect(&text);
-    assert!(line.contains(&format!("head={}", head_text(&file.head().await))), "{line}");
-}
-
 #[tokio::test]
 async fn deleted_entries_are_found_at_the_beginning_in_the_middle_and_at_the_end() {
     let file = File::of_twelve().await;

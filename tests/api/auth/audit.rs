@@ -123,13 +123,13 @@ async fn refusals_members_and_workspaces_are_told() {
 #[tokio::test]
 async fn a_refused_token_is_told_with_whose_and_what_it_was() {
     let gate = town();
-    let (root, robot, ada) = (gate.root(), unique("robot"), unique("ada"));
+    let (root, client, ada) = (gate.root(), unique("robot"), unique("ada"));
     let expired = |subject: &str, more: Value| {
         let mut all = json!({"exp": 1, "jti": unique("jti")});
         mint::merge(&mut all, &more);
         gate.caller(secret(&mint::claims("https://corp.test", subject, &all)))
     };
-    for (subject, more, kind) in [(&robot, json!({"token_use": "client"}), "service"), (&ada, json!({}), "user")] {
+    for (subject, more, kind) in [(&client, json!({"token_use": "client"}), "service"), (&ada, json!({}), "user")] {
         assert_eq!(refusal(&expired(subject, more)).await, (401, "auth.token_expired".to_owned()));
         let told = entry(&root, &format!("&subject={subject}"), |item| item["action"] == "auth.failure").await;
         assert_eq!(told["identity"], json!({"kind": kind, "issuer": "corp", "subject": subject}), "{told}");

@@ -255,7 +255,7 @@ async fn a_session_for_a_workflow_starts_and_follows_that_one_alone() {
     let made = session(&parent, json!({"workflow_id": own})).await;
     let widget = world.gate.caller(made.str("client_secret"));
     let me = whoami(&widget).await;
-    assert_eq!(me["scopes"], json!(["workflows:execute", "workflows:read"]), "{}", me.text);
+    assert_eq!(me["scopes"], json!(["workflows:read", "workflows:execute"]), "{}", me.text);
     let started = widget.post(&format!("/api/workflows/{own}/executions"), json!({})).await.is(201);
     widget.get(&format!("/api/executions/{}", started.id())).await.is(200);
     widget.get(&format!("/api/workflows/{own}/events")).await.is(200);

@@ -2,6 +2,7 @@
 
 mod audit;
 mod authz_why;
+mod check;
 mod command;
 mod first_token;
 mod issuers;

@@ -8,6 +8,9 @@ use std::{
     process::Output,
 };
 
+use clap::{Parser as _, error::ErrorKind};
+use tidegate::adapters::cli::Cli;
+
 use crate::support::process::{free_port, quiet};
 
 const README: &str = include_str!("../README.md");
@@ -46,6 +49,50 @@ fn the_demo_works() {
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{shown}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(shown.contains("completed: {\"amount\": 120"), "{shown}");
+}
+
+/// The other pages' commands: none that the command line does not know.
+#[test]
+fn the_commands_of_the_docs_are_ones_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let pages = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.is_file()).chain([root.join("README.md"), root.join("CHANGELOG.md")]);
+    let mut seen = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for block in text.split("\n```sh").skip(1) {
+            let (block, _) = block.split_once("\n```").expect("the block's end");
+            for command in block.replace("\\\n", " ").lines().filter_map(command_of) {
+                seen += 1;
+                if let Err(error) = Cli::try_parse_from(&command)
+                    && !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+                {
+                    panic!("{}: {command:?}: {error}", page.display());
+                }
+            }
+        }
+    }
+    assert!(seen > 30, "{seen} commands were read");
+}
+
+/// The words of a line that calls `tidegate`, up to what a shell does with its output.
+fn command_of(line: &str) -> Option<Vec<String>> {
+    let from = line.find("tidegate ").filter(|at| line[..*at].ends_with([' ', '(', '/']) || *at == 0)?;
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for character in line[from..].chars() {
+        let word = words.last_mut().unwrap();
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '#' | '>' | '<' | '|' | '&' | ';' | ')') => break,
+            (None, ' ') => words.push(String::new()),
+            _ => word.push(character),
+        }
+    }
+    // A shell hands the number over that stands before a >.
+    words.retain(|word| !word.is_empty() && word != "2");
+    Some(words)
 }
 
 /// The blocks marked `sh run`, each line shown before it runs.

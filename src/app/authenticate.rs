@@ -130,6 +130,15 @@ impl Authenticator {
         self.mode
     }
 
+    /// Whether whoever comes may do as they like: told rightly once somebody came without a token.
+    pub fn lets_anybody_in(&self) -> bool {
+        match self.mode {
+            Mode::Disabled => true,
+            Mode::Unset | Mode::Optional => !self.credentials.load(Ordering::Relaxed),
+            Mode::Required => false,
+        }
+    }
+
     /// Says who is calling from this address; counts the use of their token, or their failure.
     ///
     /// # Errors

@@ -66,6 +66,7 @@ fn all() -> impl Iterator<Item = &'static Key> {
         server::KEYS,
         database::KEYS,
         auth::KEYS,
+        auth::rate_limit::KEYS,
         sessions::KEYS,
         audit::KEYS,
         engines::KEYS,

@@ -163,9 +163,33 @@ impl Config {
     fn judge_exposure(&self, findings: &mut Findings) {
         if let Err(reason) = self.exposure(false) {
             findings.refuse("auth.mode", reason);
-        } else if self.auth.mode == Some(AuthMode::Disabled) {
-            findings.warn("auth.mode", "disabled: whoever reaches the gate may do everything");
+            return;
         }
+        findings.warn("auth.mode", "disabled: whoever reaches the gate may do everything");
+        if !self.server.cors_allow_origins.is_empty() {
+            let message =
+                "in mode disabled pages of these origins may do everything, in the browser of whoever opens them";
+            findings.warn("server.cors_allow_origins", message);
+        }
+    }
+
+    /// What should be known of mode `optional` without a configured credential: what callers without a token may do there
+    /// hangs on whether one is stored (authentication.md section 2). `None`: the database was not asked.
+    pub fn openness(&self, credentials_stored: Option<bool>) -> Option<Warning> {
+        if self.auth.mode != Some(AuthMode::Optional) || self.auth.holds_credential() {
+            return None;
+        }
+        let message = match credentials_stored {
+            Some(true) => return None,
+            Some(false) => {
+                "optional, without any credential: whoever reaches the gate may do everything but administer"
+            }
+            None => {
+                "optional, and no credential is configured: unless a service token was ever made, whoever reaches the gate \
+                 may do everything but administer, and it starts on loopback only; --online asks the database"
+            }
+        };
+        Some(Warning { key: "auth.mode".to_owned(), message: message.to_owned() })
     }
 
     /// Whether the gate may listen where it is told to: where anybody may come in without a token, only on loopback

@@ -1,6 +1,7 @@
 //! Durations, sizes and moments as people write them.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, civil};
+use serde_json::{Value, json};
 
 /// Reads seconds (`30`, `0.5`), friendly text (`30s`, `5m`, `30d`) or ISO 8601 (`PT30S`, `P30D`). A day has 24 hours.
 ///
@@ -67,6 +68,11 @@ pub(super) fn show_duration(duration: SignedDuration) -> String {
     }
 }
 
+/// A duration as a key shows it whose name says that it is in seconds: a number, with decimals where it has some.
+pub(super) fn show_seconds(duration: SignedDuration) -> Value {
+    if duration.subsec_nanos() == 0 { json!(duration.as_secs()) } else { json!(duration.as_secs_f64()) }
+}
+
 /// A size as `config check` shows it: `4 MiB`.
 pub(super) fn show_size(bytes: usize) -> String {
     let units = [(1_usize << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
@@ -100,6 +106,8 @@ mod tests {
         }
         assert_eq!(show_duration(SignedDuration::from_secs(2_592_000)), "30d");
         assert_eq!(show_duration(SignedDuration::from_secs(90)), "90s");
+        assert_eq!(show_seconds(SignedDuration::from_secs(90)), json!(90));
+        assert_eq!(show_seconds(SignedDuration::from_millis(1_500)), json!(1.5));
     }
 
     #[test]

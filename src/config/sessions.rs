@@ -9,7 +9,7 @@ use super::{
     issuers::Algorithm,
     key::{Key, Kind, key},
     problem::Findings,
-    quantity::show_duration,
+    quantity::{show_duration, show_seconds},
     secret::{REDACTED, Secret},
     telemetry::one_of,
 };
@@ -125,7 +125,7 @@ impl SessionsConfig {
         vec![
             ("sessions.issuer", json!(self.issuer)),
             ("sessions.audience", json!(self.audience)),
-            ("sessions.ttl_seconds", json!(self.ttl.as_secs())),
+            ("sessions.ttl_seconds", show_seconds(self.ttl)),
             ("sessions.algorithm", json!(self.algorithm.as_str())),
             (KEY, json!(self.key.as_ref().map(|_| REDACTED))),
         ]

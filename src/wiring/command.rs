@@ -10,11 +10,7 @@ use secrecy::ExposeSecret as _;
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
-use super::{
-    audit, authz_why,
-    online::{self, Finding},
-    serve,
-};
+use super::{audit, authz_why, check, serve};
 use crate::{
     adapters::{
         cli::{
@@ -23,7 +19,7 @@ use crate::{
         },
         http::Document,
     },
-    config::{self, Argument, Config, LogFormat, Sources, TelemetryConfig},
+    config::{self, Argument, LogFormat, Sources, TelemetryConfig},
 };
 
 /// Does what the command line says; gives the process's exit code ([`exit`]).
@@ -34,7 +30,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(options) => run_gate(&with_options(sources, options)),
         Command::Config(ConfigCommand::Check(CheckConfig { online, config })) => {
-            check(&with_options(sources, config), online, json)
+            check::run(&with_options(sources, config), online, json)
         }
         Command::Authz(AuthzCommand::Why(why)) => authz_why::run(why, token.as_deref(), json, sources),
         Command::Openapi => {
@@ -80,46 +76,6 @@ fn start_logging(config: &TelemetryConfig) {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
     }
-}
-
-/// Shows the config in force, and what its issuers say.
-fn check(sources: &Sources, online: bool, json: bool) -> ExitCode {
-    let loaded = match config::load(sources) {
-        Ok(loaded) => loaded,
-        Err(error) => {
-            if json {
-                print(&format!("{:#}\n", error.to_json()));
-            }
-            for warning in &error.warnings {
-                eprintln!("warning: {warning}");
-            }
-            return failed(&error, exit::USAGE);
-        }
-    };
-    let found = if online { ask_issuers(&loaded.config) } else { Ok(Vec::new()) };
-    let found = match found {
-        Ok(found) => found,
-        Err(error) => return failed(&*error, exit::FAILED),
-    };
-    if json {
-        let mut shown = loaded.to_json();
-        if let Some(shown) = shown.as_object_mut().filter(|_| online) {
-            shown.insert("online".to_owned(), found.iter().map(Finding::to_json).collect());
-        }
-        print(&format!("{shown:#}\n"));
-    } else {
-        let found = found.iter().map(|finding| format!("{finding}\n"));
-        print(&std::iter::once(loaded.report()).chain(found).collect::<Vec<_>>().join("\n"));
-    }
-    if found.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::from(exit::FAILED) }
-}
-
-fn ask_issuers(config: &Config) -> Result<Vec<Finding>, Box<dyn Error>> {
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let found = runtime.block_on(online::ask(&config.auth))?;
-    // What still fetches has nobody left to tell.
-    runtime.shutdown_background();
-    Ok(found)
 }
 
 /// Calls a gate.
@@ -168,6 +124,12 @@ pub(super) fn print(text: &str) -> ExitCode {
 
 /// Prints an error with its causes, once.
 pub(super) fn failed(error: &dyn Error, code: u8) -> ExitCode {
+    eprintln!("error: {}", told(error));
+    ExitCode::from(code)
+}
+
+/// An error with its causes.
+pub(super) fn told(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -178,6 +140,5 @@ pub(super) fn failed(error: &dyn Error, code: u8) -> ExitCode {
         }
         cause = error.source();
     }
-    eprintln!("error: {text}");
-    ExitCode::from(code)
+    text
 }

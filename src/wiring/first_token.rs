@@ -2,8 +2,9 @@
 //! shows it on the terminal, or without one in a file that only its owner can read (authentication.md section 2).
 
 use std::{
+    fmt::Write as _,
     fs, io,
-    io::{IsTerminal, Write},
+    io::{IsTerminal, Write as _},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -90,7 +91,7 @@ async fn into_file(
 ) -> Result<(), FirstTokenError> {
     // The secret is on disk before the token is in the store: a crash in between leaves a file that opens nothing,
     // never a token that nobody knows. A crash before the file has its name is mended by the next start.
-    let draft = folder.join(format!("{DRAFT}{}", std::process::id()));
+    let draft = draft_of(plain, folder);
     let failed = |source| FirstTokenError::File { path: draft.clone(), source };
     write(folder, &draft, plain).map_err(failed)?;
     if !store(repository, token).await? {
@@ -99,8 +100,18 @@ async fn into_file(
     hand_over(&draft, folder)
 }
 
-/// What a file is called until its token is stored.
+/// What begins the name of a file until its token is stored.
 const DRAFT: &str = ".first-token.";
+
+/// Named after its own token: replicas that share a folder, each as process 1 of its container, do not take each other's.
+fn draft_of(plain: &PlainToken, folder: &Path) -> PathBuf {
+    let mut name = DRAFT.to_owned();
+    for byte in plain.hashed().as_bytes().iter().take(8) {
+        // Writing to a string never fails.
+        let _ = write!(name, "{byte:02x}");
+    }
+    folder.join(name)
+}
 
 /// Gives the file its name, and says where it is. One that has the name already is another store's only credential: it is
 /// put aside.
@@ -168,12 +179,7 @@ fn show(plain: &PlainToken) {
 
 fn write(folder: &Path, path: &Path, plain: &PlainToken) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    // A file of its own: one that stood here, or a link, might be another's to read.
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
+    // A new file: one that stood here, or a link, might be another's to read.
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{}", plain.expose())?;
     file.sync_all()
@@ -199,13 +205,30 @@ mod tests {
         let (folder, repository) = (tempfile::tempdir().unwrap(), MemoryRepository::default());
         let elsewhere = folder.path().join("elsewhere");
         fs::write(&elsewhere, "").unwrap();
-        symlink(&elsewhere, folder.path().join(format!("{DRAFT}{}", std::process::id()))).unwrap();
+        symlink(&elsewhere, folder.path().join("first-token")).unwrap();
         let token = first(&plain(1), &SystemClock).unwrap();
         into_file(&repository, &plain(1), &token, folder.path()).await.unwrap();
         assert_eq!(shown(folder.path()), plain(1).expose());
         let mode = fs::symlink_metadata(folder.path().join("first-token")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
+        symlink(&elsewhere, draft_of(&plain(2), folder.path())).unwrap();
+        assert!(into_file(&MemoryRepository::default(), &plain(2), &token, folder.path()).await.is_err());
         assert_eq!(fs::read_to_string(elsewhere).unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn two_that_share_a_folder_do_not_take_each_others_drafts() {
+        let (folder, repository) = (tempfile::tempdir().unwrap(), MemoryRepository::default());
+        let token = first(&plain(1), &SystemClock).unwrap();
+        let drafts = [plain(1), plain(2)].map(|plain| {
+            let draft = draft_of(&plain, folder.path());
+            write(folder.path(), &draft, &plain).unwrap();
+            draft
+        });
+        assert!(store(&repository, &token).await.unwrap());
+        hand_over(&drafts[0], folder.path()).unwrap();
+        assert_eq!(shown(folder.path()), plain(1).expose());
     }
 
     #[tokio::test]

@@ -6,14 +6,21 @@ use futures_util::future;
 use serde_json::{Value, json};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::issuers::{IssuerError, Look, look};
+use super::{
+    command::told,
+    issuers::{Look, look},
+    serve::{ServeError, Store},
+};
 use crate::{
-    adapters::{auth::jwt::Upkeep, clock::SystemClock},
-    config::{AuthConfig, IssuerConfig, IssuerKind},
+    adapters::{auth::jwt::Upkeep, clock::SystemClock, persistence::sea_orm::ConnectError},
+    config::{AuthConfig, Config, IssuerConfig},
+    ports::repository::RepositoryError,
 };
 
 /// All of them together take no longer: each has its own time for each call, and there may be two of those.
 const WITHIN: Duration = Duration::from_secs(130);
+/// The database has no more.
+const DATABASE_WITHIN: Duration = Duration::from_secs(8);
 
 /// What came of one issuer.
 #[derive(Debug)]
@@ -31,43 +38,62 @@ pub(super) struct Finding {
 }
 
 /// Asks all issuers at once.
-///
-/// # Errors
-/// [`IssuerError`] for one that cannot even be asked.
-pub(super) async fn ask(auth: &AuthConfig) -> Result<Vec<Finding>, IssuerError> {
+pub(super) async fn ask(auth: &AuthConfig) -> Vec<Finding> {
     let upkeep = Upkeep { clock: Arc::new(SystemClock), tasks: TaskTracker::new(), stop: CancellationToken::new() };
     let asked = auth.issuers.iter().map(|issuer| {
         let upkeep = upkeep.clone();
         async move {
             let looked = tokio::time::timeout(WITHIN, look(issuer, auth.leeway, &upkeep)).await;
-            Ok(Finding::of(issuer, looked.unwrap_or(Ok(Look::too_late()))?))
+            match looked.unwrap_or(Ok(Look::too_late())) {
+                Ok(look) => Finding::of(issuer, look),
+                Err(error) => Finding { good: false, failure: Some(told(&error)), ..Finding::blank(issuer) },
+            }
         }
     });
-    let found = future::join_all(asked).await.into_iter().collect();
+    let found = future::join_all(asked).await;
     upkeep.stop.cancel();
     found
 }
 
-impl Finding {
-    fn of(issuer: &IssuerConfig, look: Look) -> Self {
-        let kind = match issuer.kind {
-            IssuerKind::Workos(_) => "workos",
-            IssuerKind::Oidc(_) => "oidc",
-            IssuerKind::Jwt(_) => "jwt",
-            IssuerKind::Introspection(_) => "introspection",
+/// Whether the database holds a credential, a revoked one counts; `None`: the next start brings its schema up to date, and
+/// only then it can be told.
+///
+/// # Errors
+/// Why it could not be asked.
+pub(super) async fn ask_database(config: &Config) -> Result<Option<bool>, String> {
+    let asked = async {
+        let store = match Store::open_for_reading(config).await {
+            Ok(store) => store,
+            Err(ServeError::Database(ConnectError::Missing(_))) => return Ok(Some(false)),
+            Err(ServeError::Database(ConnectError::Outdated)) => return Ok(None),
+            Err(error) => return Err(told(&error)),
         };
-        let none = Self {
+        let any = async { store.repository().view().await?.tokens().any().await };
+        let any = any.await.map_err(|error: RepositoryError| told(&error));
+        store.close().await;
+        any.map(Some)
+    };
+    tokio::time::timeout(DATABASE_WITHIN, asked).await.unwrap_or_else(|_| Err("it does not answer in time".to_owned()))
+}
+
+impl Finding {
+    fn blank(issuer: &IssuerConfig) -> Self {
+        Self {
             issuer: issuer.name().to_string(),
-            kind,
+            kind: issuer.kind.as_str(),
             good: true,
             source: None,
             failure: None,
             usable: Vec::new(),
             skipped: Vec::new(),
-        };
+        }
+    }
+
+    fn of(issuer: &IssuerConfig, look: Look) -> Self {
+        let blank = Self::blank(issuer);
         match look {
-            Look::Given => none,
-            Look::Asked { source, failure } => Self { good: failure.is_none(), source: Some(source), failure, ..none },
+            Look::Given => blank,
+            Look::Asked { source, failure } => Self { good: failure.is_none(), source: Some(source), failure, ..blank },
             Look::Keys(report) => {
                 let none_fits = (report.usable == 0).then(|| "no key fits the issuer's algorithms".to_owned());
                 let failure = report.failure.or(none_fits);
@@ -77,7 +103,7 @@ impl Finding {
                     failure,
                     usable: report.keys,
                     skipped: report.skipped,
-                    ..none
+                    ..blank
                 }
             }
         }
@@ -98,7 +124,8 @@ impl fmt::Display for Finding {
         write!(f, "{verdict}: issuer {} ({})", self.issuer, self.kind)?;
         match &self.source {
             Some(source) => write!(f, ", asked {source}")?,
-            None => f.write_str(", its keys stand in the config")?,
+            None if self.good => f.write_str(", its keys stand in the config")?,
+            None => {}
         }
         if let Some(failure) = &self.failure {
             write!(f, "\n  {failure}")?;

@@ -145,18 +145,27 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
     let sessions = session_tokens(&config, &*rng);
+    let limiter = limiter(&config.auth.rate_limit).await?;
+    let parts = Parts { limiter, sessions, ..parts(&config, Arc::clone(&repository), engine)? };
     // Before the first token is made: a start that fails here leaves nothing behind.
     let address = config.server.bind;
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let bound = listener.local_addr().map_err(|source| ServeError::Listen { address, source })?;
-    if config.auth.mode.is_none() && !config.auth.holds_credential() {
+    let needs_token = config.auth.mode.is_none() && !config.auth.holds_credential();
+    if needs_token {
         first_token::mint(&*repository, &*clock, &*rng, &folder(&config)).await?;
     }
     let stored = repository.view().await?.tokens().any().await?;
+    if needs_token && !stored {
+        // Nobody shall find the gate open.
+        return Err(RepositoryError::Serialization.into());
+    }
     config.exposure(stored).map_err(ServeError::Exposed)?;
+    if let Some(warning) = config.openness(Some(stored)) {
+        tracing::warn!(key = warning.key, "{}", warning.message);
+    }
 
-    let limiter = limiter(&config.auth.rate_limit).await?;
-    let gate = Gate::new(Parts { limiter, sessions, ..parts(&config, repository, engine)? });
+    let gate = Gate::new(parts);
     gate.start();
     tracing::info!(address = %bound, database = %config.database.url, "listening");
     let told = async {
@@ -175,6 +184,14 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
     gate.stop(config.server.shutdown_grace.saturating_sub(since.elapsed())).await;
     store.close().await;
     served.map_err(ServeError::Server)
+}
+
+/// Makes what can be made of this config without asking anybody, and drops it.
+///
+/// # Errors
+/// [`IssuerError`] for what only that shows to be wrong.
+pub(super) fn try_out(config: &Config) -> Result<(), IssuerError> {
+    parts(config, Arc::new(MemoryRepository::default()), EngineName::embedded()).map(drop)
 }
 
 /// What the gate of this config is made of, but for who counts failures for all replicas.

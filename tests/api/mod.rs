@@ -10,7 +10,6 @@ mod executions;
 mod gate;
 mod idempotency;
 mod jobs;
-mod limits;
 mod messages;
 mod models;
 mod operations;

@@ -44,6 +44,41 @@ fn auth_status_of_a_bad_token_still_tells_where_it_came_from() {
 }
 
 #[test]
+fn auth_status_of_a_gate_that_cannot_tell_now_says_nothing_of_strangers() {
+    for (stranger, told) in
+        [(503, "not known"), (429, "not known"), (500, "not known"), (401, "not let in"), (200, "let in as anonymous")]
+    {
+        let answered = if stranger == 200 { whoami(false) } else { problem(stranger, "auth.unavailable") };
+        let gate = ScriptedGate::start([whoami(true), answered]);
+        let ran = call(&gate, &["auth", "status", "--json"]);
+        assert_eq!(ran.json()["without_token"], told, "{stranger}");
+    }
+}
+
+#[test]
+fn a_limit_is_told_with_what_to_do() {
+    let gate = ScriptedGate::start([problem(429, "auth.rate_limited.ip")]);
+    let ran = call(&gate, &["whoami"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("try: ") && ran.stderr.contains("wait a minute"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_profile_that_is_wrong_is_told_with_its_file_and_nothing_is_called() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let config = folder.path().join(".config/tidegate");
+    std::fs::create_dir_all(&config).unwrap();
+    let text = format!("[profiles.bad]\napi_url = \"http://127.0.0.1:1\"\nservice_tokn = \"{TOKEN}\"\n");
+    std::fs::write(config.join("cli.toml"), text).unwrap();
+    for (name, reason) in [("nosuch", "no profile \"nosuch\""), ("bad", "unknown key service_tokn")] {
+        let ran = super::Ran::from(super::tidegate(&folder, &["--profile", name, "whoami"]).output().unwrap());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains(reason) && ran.stderr.contains("cli.toml"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains(TOKEN), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn members_are_named_by_issuer_and_subject() {
     let member = json!({"user_id": "workos:user_01", "role": "viewer", "since": "2026-11-22T03:26:41.220762Z"});
     let listed = json!({"items": [member], "next_cursor": null});

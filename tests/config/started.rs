@@ -173,6 +173,18 @@ async fn a_gate_starts_with_the_entrance_and_the_limits_of_an_older_deployment()
     }
     assert_eq!(statuses, [401, 401, 429]);
 
+    let one = variables.map(|(name, value)| (name, if name.ends_with("_IDENTITY") { "1" } else { value }));
+    let one = one.map(|(name, value)| (name, if name.ends_with("_INTERVAL") { "2.5" } else { value }));
+    let gate = Started::with(&[&one[..], &[("ORCHEO_AUTH_JWT_SECRET", SECRET)]].concat()).await;
+    let expired = by_secret(&json!({"exp": SystemClock.now().as_second() - 60}));
+    assert_eq!(gate.whoami(&expired).await.1["code"], "auth.token_expired");
+    assert_eq!(gate.whoami(&expired).await.1["code"], "auth.rate_limited.identity");
+    let deadline = Instant::now() + PATIENCE;
+    while gate.whoami(&expired).await.0 != 401 {
+        assert!(Instant::now() < deadline, "an interval of 2.5 s is over");
+        pause().await;
+    }
+
     let unlimited = variables.map(|(name, value)| (name, if name.ends_with("_IP") { "0" } else { value }));
     let gate = Started::with(&unlimited).await;
     for _ in 0..5 {
@@ -183,14 +195,20 @@ async fn a_gate_starts_with_the_entrance_and_the_limits_of_an_older_deployment()
 #[tokio::test]
 async fn a_gate_starts_on_the_database_of_an_older_deployment() {
     let database = crate::support::postgres::TestDatabase::fresh().await;
-    let gate = Started::with(&[
-        ("ORCHEO_AUTH_SERVICE_TOKEN_BACKEND", "postgres"),
-        ("ORCHEO_POSTGRES_DSN", &database.url()),
-        ("ORCHEO_AUTH_JWT_SECRET", SECRET),
-    ])
-    .await;
+    let (backend, secret) = (("ORCHEO_AUTH_SERVICE_TOKEN_BACKEND", "postgres"), ("ORCHEO_AUTH_JWT_SECRET", SECRET));
+    let url = database.url();
+    let gate = Started::with(&[backend, secret, ("ORCHEO_POSTGRES_DSN", &url)]).await;
     gate.assert_known(gate.whoami(&by_secret(&json!({}))).await);
     assert!(!gate.folder.path().join("data").exists(), "no file of its own");
+    // Another one there knows the service tokens of this one.
+    let admin = by_secret(&json!({"scope": "admin:tokens:write workflows:read"}));
+    let order = json!({"identifier": "ci", "scopes": ["workflows:read"], "all_workspaces": true});
+    let minting = gate.client.post(format!("{}/api/admin/service-tokens", gate.base)).bearer_auth(admin).json(&order);
+    let (status, made) = answer(minting).await.unwrap();
+    assert_eq!(status, 201, "{made}");
+    let native = [("TIDEGATE_DATABASE__URL", url.as_str()), ("ORCHEO_POSTGRES_DSN", "postgres://nowhere/x")];
+    let other = Started::with(&[&native[..], &[backend, secret]].concat()).await;
+    assert_eq!(other.whoami(made["secret"].as_str().unwrap()).await.1["subject"], "ci", "our own name wins");
 }
 
 /// Runs in a thread of its own, so that the scripted peers answer meanwhile.

@@ -145,6 +145,11 @@ impl CliError {
 }
 
 impl Refusal {
+    /// Whether a credential was missing or bad.
+    pub(super) const fn is_unauthenticated(&self) -> bool {
+        self.status == 401
+    }
+
     fn advice(&self) -> Option<String> {
         let advice = match self.code.as_str() {
             "auth.missing_token" => {
@@ -163,6 +168,9 @@ impl Refusal {
             }
             "auth.key_unavailable" => {
                 "on the gate, `tidegate config check --online` says why its issuer's keys cannot be had"
+            }
+            "auth.rate_limited.ip" | "auth.rate_limited.identity" => {
+                "too many bad tokens came from here, or of this token: look whose it is (`tidegate auth status`), and wait a minute"
             }
             "auth.not_provisioned" => "somebody has to let you in first: `tidegate workspace member put`",
             "service_token.already_rotating" => "wait for the end of the older secret, or end it now with --overlap 0",

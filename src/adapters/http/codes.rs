@@ -94,7 +94,7 @@ codes! {
         "Open it with a WebSocket client; over plain HTTP `GET /api/workflows/{id}/events` tells the same.";
     REQUEST_ORIGIN_FORBIDDEN = "request.origin_forbidden" [FORBIDDEN]
         "A page of another origin asked without a token",
-        "Browsers let any page open a WebSocket, and send simple requests whose answers it cannot read. Whoever shows a token may do so from anywhere; without one, the page must be of the gate's own origin or of one in `server.cors_allow_origins`.",
+        "Browsers let any page open a WebSocket to any address, and send it simple requests. Whoever shows a token may do so from anywhere. Without one, a page that opens a WebSocket, or changes something on a gate that anybody may enter, must be of the gate's own origin or of one in `server.cors_allow_origins`.",
         "Send a token, or name the page's origin in `server.cors_allow_origins`.";
     REQUEST_TOO_MANY = "request.too_many" [TOO_MANY_REQUESTS]
         "Too many commands are under way on one WebSocket",

@@ -235,10 +235,7 @@ impl Gate {
             None => None,
             Some(credential) => Some(self.admitted(credential, entry, operation).await?),
         };
-        let is_nobody = caller.as_ref().is_some_and(|caller| !caller.identity.authenticated());
-        if is_nobody && !self.cors.welcomes(request.headers()) {
-            return Err(Problem::plain(codes::REQUEST_ORIGIN_FORBIDDEN));
-        }
+        self.judge_page(request, caller.as_ref())?;
         let call = Call {
             parameters: parameters.decoded(),
             query: known_pairs(pairs, operation, &route.query)?,
@@ -267,6 +264,17 @@ impl Gate {
             answered = answered => answered.map_err(problem::from_framework),
             () = deadline.over() => Err(Problem::plain(codes::REQUEST_TIMEOUT).retry_after(1)),
         }
+    }
+
+    /// A gate that anybody may enter is safe where only this machine reaches it; but any page that somebody opens here can
+    /// send it what needs no preflight. (Pages under a foreign `Host` are refused before.)
+    fn judge_page(&self, request: &Request, caller: Option<&Caller>) -> Result<(), Problem> {
+        let anybody = caller.is_some_and(|caller| caller.identity.kind == IdentityKind::Anonymous)
+            && self.app.authenticator.lets_anybody_in();
+        if anybody && !request.method().is_safe() && self.cors.is_foreign(request.headers()) {
+            return Err(Problem::plain(codes::REQUEST_ORIGIN_FORBIDDEN));
+        }
+        Ok(())
     }
 
     /// What the caller shows: in the headers; for streams also in the query, for a WebSocket in a subprotocol, too.

@@ -44,12 +44,11 @@ impl Cors {
         }
     }
 
-    /// Whether a request without a credential may be answered: one that is no page's, or a page's of the gate's own origin
-    /// or of one that may call the API. A token is explicit; but browsers let every page send simple requests, and open
-    /// sockets, to every address.
-    pub(super) fn welcomes(&self, headers: &HeaderMap) -> bool {
-        let known = |origin: &HeaderValue| self.allowed(origin).is_some() || is_own(origin, headers);
-        headers.get(header::ORIGIN).is_none_or(known)
+    /// Whether a page asks that is neither of the gate's own origin nor of one that may call the API.
+    pub(super) fn is_foreign(&self, headers: &HeaderMap) -> bool {
+        headers
+            .get(header::ORIGIN)
+            .is_some_and(|origin| self.allowed(origin).is_none() && !is_own_origin(origin, headers))
     }
 
     /// The answer to a preflight request, if it is one. It needs no credential: browsers send none with it.
@@ -95,7 +94,7 @@ impl Cors {
 }
 
 /// Whether a page's origin is the host that it calls. (The scheme is left aside: TLS may end before the gate.)
-fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
+fn is_own_origin(origin: &HeaderValue, headers: &HeaderMap) -> bool {
     let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     match (origin.as_ref().and_then(Uri::authority), host) {

@@ -194,6 +194,7 @@ pub fn routes(
         EventsApi { app: app_of(), stopping: stopping.clone() },
         SocketApi {
             app: app_of(),
+            cors: cors.clone(),
             request_timeout: settings.request_timeout,
             heartbeat: settings.heartbeat,
             stopping: stopping.clone(),

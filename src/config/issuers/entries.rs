@@ -21,7 +21,7 @@ pub(super) fn of(issuer: &IssuerConfig) -> Value {
         }
     };
     put("name", json!(issuer.name().as_str()));
-    put("kind", json!(kind_name(&issuer.kind)));
+    put("kind", json!(issuer.kind.as_str()));
     put("issuers", json!(issuer.issuers));
     put("audiences", audiences(&issuer.audiences));
     for (key, value) in of_kind(&issuer.kind) {
@@ -32,15 +32,6 @@ pub(super) fn of(issuer: &IssuerConfig) -> Value {
         put(key, value);
     }
     Value::Object(shown)
-}
-
-const fn kind_name(kind: &IssuerKind) -> &'static str {
-    match kind {
-        IssuerKind::Workos(_) => "workos",
-        IssuerKind::Oidc(_) => "oidc",
-        IssuerKind::Jwt(_) => "jwt",
-        IssuerKind::Introspection(_) => "introspection",
-    }
 }
 
 fn audiences(audiences: &Audience) -> Value {

@@ -153,14 +153,14 @@ impl Judge<'_> {
     }
 
     fn sort(&mut self) -> Option<Sort> {
-        const KINDS: [&str; 4] = ["workos", "oidc", "jwt", "introspection"];
+        let kinds = Sort::ALL.map(Sort::as_str);
         let Some(kind) = self.get::<String>("kind") else {
-            self.refuse("kind", format!("must be set: one of {}", KINDS.join(", ")));
+            self.refuse("kind", format!("must be set: one of {}", kinds.join(", ")));
             return None;
         };
         let sort = Sort::ALL.into_iter().find(|sort| sort.as_str() == kind);
         if sort.is_none() {
-            self.refuse("kind", one_of(&kind, &KINDS));
+            self.refuse("kind", one_of(&kind, &kinds));
         }
         sort
     }
@@ -190,7 +190,7 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
 }

@@ -109,6 +109,18 @@ pub struct IntrospectionConfig {
     pub client_secret: Secret,
 }
 
+impl IssuerKind {
+    /// Its name in the config.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Workos(_) => "workos",
+            Self::Oidc(_) => "oidc",
+            Self::Jwt(_) => "jwt",
+            Self::Introspection(_) => "introspection",
+        }
+    }
+}
+
 impl IssuerConfig {
     /// Its configured name.
     pub const fn name(&self) -> &IssuerName {

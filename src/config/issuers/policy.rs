@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::{
-    super::{auth::parse_workspaces, telemetry::one_of},
+    super::{
+        auth::{parse_scopes, parse_workspaces},
+        telemetry::one_of,
+    },
     judge::Judge,
     keys::Sort,
 };
 use crate::domain::{
     claims::ClaimPaths,
     issuer::{IssuerPolicy, Provision, WorkspaceGlobs},
-    scope::{Scope, Scopes},
+    scope::Scopes,
 };
 
 const PROVISIONS: [(&str, Provision); 3] =
@@ -78,24 +81,4 @@ fn role_scopes(judge: &mut Judge<'_>) -> BTreeMap<String, Scopes> {
 fn claims(judge: &mut Judge<'_>) -> ClaimPaths {
     let table: BTreeMap<String, Vec<String>> = judge.get("claims").unwrap_or_default();
     judge.take("claims", ClaimPaths::parse(table).map_err(|error| error.to_string())).unwrap_or_default()
-}
-
-/// Names of scopes; `workflows:*` stands for all that begin so, `*` for all.
-fn parse_scopes(names: &[String]) -> Result<Scopes, String> {
-    let mut scopes = Scopes::new();
-    for name in names {
-        match name.strip_suffix('*') {
-            Some(begin) if begin.is_empty() || begin.ends_with(':') => {
-                let fitting: Vec<_> = Scope::ALL.iter().filter(|scope| scope.as_str().starts_with(begin)).collect();
-                if fitting.is_empty() {
-                    return Err(format!("no scope begins with {begin:?}"));
-                }
-                scopes.extend(fitting);
-            }
-            _ => {
-                scopes.insert(name.parse::<Scope>().map_err(|error| error.to_string())?);
-            }
-        }
-    }
-    Ok(scopes)
 }

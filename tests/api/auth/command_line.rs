@@ -156,21 +156,97 @@ async fn authz_why_names_the_rule() {
     run(&["authz", "why", "GET /api/workflows", "--workspace", &place, "--user", &name], &variables).await.ok();
 }
 
+/// Every kind of credential, as `auth status` shows it: the exit code, and what stands there.
 #[tokio::test]
 async fn auth_status_tells_what_i_am_here() {
     let world = World::on(town()).await;
-    let reader = world.someone(&["workflows:read"]).await;
-    let me = whoami(&reader).await;
-    let ran = call(&reader, &["auth", "status"]).await.ok();
-    assert!(
-        ran.stdout.contains(me.str("subject"))
-            && ran.stdout.contains("workflows:read")
-            && ran.stdout.contains(&world.id),
-        "{}",
-        ran.said()
-    );
-    assert!(!ran.said().contains(reader.token.as_deref().unwrap()), "{}", ran.said());
-    assert_eq!(call(&world.gate.anonymous(), &["auth", "status"]).await.code, 4);
+    let reader = world.someone(&["workflows:read", "chatkit:session"]).await;
+    let ada = user(&world.gate, &unique("ada"));
+    let made = reader.post("/api/chatkit/session", json!({"workspace_id": world.id})).await.is(200);
+    let page = world.gate.caller(made.str("client_secret"));
+    for (caller, kind) in [(&reader, "service"), (&world.root, "bootstrap"), (&ada, "user"), (&page, "service")] {
+        let me = whoami(caller).await;
+        let ran = call(caller, &["auth", "status"]).await.ok();
+        let subject = me.str("subject");
+        assert!(ran.stdout.contains(subject) && ran.stdout.contains(kind), "{subject}: {}", ran.said());
+        assert!(ran.stdout.contains("$TIDEGATE_TOKEN") && ran.stdout.contains("not let in"), "{}", ran.said());
+        assert!(!ran.said().contains(caller.token.as_deref().unwrap()), "{}", ran.said());
+        let told = call(caller, &["auth", "status", "--json"]).await.ok().json();
+        assert_eq!(told["whoami"], me.body, "as the API says it");
+        assert_eq!(ran.stderr, "");
+    }
+    // What is bad is told on standard error, with what to do; where the token came from, all the same.
+    let over = mint::claims("https://corp.test", "ada", &json!({"exp": mint::now() - 60}));
+    let gone = world.someone(&["workflows:read"]).await;
+    let id = whoami(&gone).await.str("token_id").to_owned();
+    world.root.delete(&format!("/api/admin/service-tokens/{id}")).await.is(204);
+    for (caller, code) in [
+        (world.gate.caller(secret(&over)), "auth.token_expired"),
+        (gone, "auth.token_revoked"),
+        (world.gate.caller("nonsense"), "auth.invalid_token"),
+        (world.gate.anonymous(), "auth.missing_token"),
+    ] {
+        let ran = call(&caller, &["auth", "status"]).await;
+        assert_eq!(ran.code, 4, "{}", ran.said());
+        assert!(ran.stderr.contains(code) && ran.stderr.contains("try: "), "{}", ran.stderr);
+        let from = if caller.token.is_some() { "$TIDEGATE_TOKEN" } else { "none" };
+        assert!(ran.stdout.contains(from) && ran.stdout.contains("not let in"), "{}", ran.stdout);
+    }
     let nobody = run(&["auth", "status"], &[("TIDEGATE_URL", "http://127.0.0.1:1"), ("TIDEGATE_TOKEN", "x")]).await;
     assert_eq!(nobody.code, 3, "{}", nobody.said());
+    let open = Gate::with(&[("TIDEGATE_AUTH__MODE", "disabled"), ("TIDEGATE_DATABASE__URL", "memory:")]);
+    assert!(call(&open.anonymous(), &["auth", "status"]).await.ok().stdout.contains("let in as anonymous"));
+    assert!(call(&open.caller("x"), &["auth", "status"]).await.ok().stdout.contains("tokens are not looked at"));
+}
+
+#[tokio::test]
+async fn the_names_of_an_older_client_find_gate_and_token() {
+    let world = World::on(town()).await;
+    let reader = world.someone(&["workflows:read"]).await;
+    let (url, token) = (world.gate.url(""), reader.token.clone().unwrap());
+    let old = [("ORCHEO_API_URL", url.as_str()), ("ORCHEO_SERVICE_TOKEN", token.as_str())];
+    let told = run(&["auth", "status", "--json"], &old).await.ok().json();
+    assert_eq!((&told["url_from"], &told["token_from"]), (&json!("$ORCHEO_API_URL"), &json!("$ORCHEO_SERVICE_TOKEN")));
+    assert_eq!(told["whoami"], whoami(&reader).await.body);
+    // Our own names win.
+    let told = run(&["whoami", "--json"], &[old[0], old[1], ("TIDEGATE_TOKEN", crate::api::gate::ROOT)]).await.ok();
+    assert_eq!(told.json()["kind"], "bootstrap");
+    let ran = run(&["whoami"], &[old[0], old[1], ("TIDEGATE_URL", "http://127.0.0.1:1")]).await;
+    assert_eq!(ran.code, 3, "{}", ran.said());
+}
+
+#[tokio::test]
+async fn the_audit_is_listed() {
+    let world = World::on(town()).await;
+    let id = unique("audited");
+    let order = ["token", "create", "--id", &id, "--workspace", &world.id, "--json"];
+    let made = call(&world.root, &order).await.ok();
+    let listed = |more: &[&str]| {
+        let arguments: Vec<String> =
+            ["audit", "list", "--json"].iter().chain(more).map(|text| (*text).to_owned()).collect();
+        let root = world.root.clone();
+        async move {
+            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            call(&root, &arguments).await.ok().json().as_array().unwrap().clone()
+        }
+    };
+    let minted = ["--workspace", world.id.as_str(), "--action", "service_token.mint", "--outcome", "allowed"];
+    let entry = crate::api::gate::until("the entry", || async {
+        listed(&minted).await.into_iter().find(|entry| entry["target"] == id.as_str())
+    })
+    .await;
+    assert_eq!((&entry["identity"]["kind"], &entry["workspace_id"]), (&json!("bootstrap"), &json!(world.id)));
+    let time = entry["time"].as_str().unwrap();
+    let has = |entries: &[Value]| entries.iter().any(|other| other["sequence"] == entry["sequence"]);
+    assert!(has(&listed(&["--subject", "bootstrap", "--from", time]).await));
+    assert!(!has(&listed(&["--subject", "bootstrap", "--to", time]).await), "before it");
+    assert!(listed(&["--subject", "nobody-of-this-name"]).await.is_empty());
+    let shown = call(&world.root, &["audit", "list", "--workspace", &world.id]).await.ok();
+    assert!(shown.stdout.contains("service_token.mint") && shown.stdout.contains(&id), "{}", shown.stdout);
+    let secret = made.json()["secret"].as_str().unwrap().to_owned();
+    assert!(!shown.said().contains(&secret));
+    assert_eq!(call(&world.root, &["audit", "list", "--from", "yesterday"]).await.code, 2);
+    let reader = world.someone(&["workflows:read"]).await;
+    assert_eq!(call(&reader, &["audit", "list"]).await.code, 4);
+    assert_eq!(call(&world.gate.anonymous(), &["audit", "list"]).await.code, 4);
 }

@@ -1,10 +1,16 @@
 //! Modes and what counts as a credential (authentication.md section 2).
 
+use std::{collections::BTreeSet, fs};
+
 use serde_json::json;
 
 use super::{
     mint::{SECRET, claims, secret},
-    setup::{BOOTSTRAP, gate_with, log, refusal, start, whoami},
+    setup::{BOOTSTRAP, gate_with, log, refusal, run, start, whoami, with_config},
+};
+use crate::{
+    api::gate::{Gate, until},
+    support::postgres::TestDatabase,
 };
 
 fn issuer(mode: &str) -> String {
@@ -61,12 +67,16 @@ async fn a_gate_that_lets_anybody_in_listens_on_loopback_alone() {
         variables.push(("TIDEGATE_SERVER__BIND", "0.0.0.0:0"));
         let file = super::setup::file(config);
         variables.extend([("TIDEGATE_CONFIG", file.path().to_str().unwrap()), ("TIDEGATE_DATABASE__URL", "memory:")]);
-        let ran = super::setup::run(&["serve"], &variables).await;
+        let ran = run(&["serve"], &variables).await;
         assert_eq!(ran.code, 2, "{config}: {}", ran.said());
         assert!(ran.stderr.contains(key), "{config}: {}", ran.stderr);
-        // Whether anything is stored is for the database to say, which the check does not ask.
-        let checked = super::setup::run(&["config", "check"], &variables).await;
+        // Whether anything is stored is for the database to say, which the check asks with --online only.
+        let checked = run(&["config", "check"], &variables).await;
         assert_eq!(checked.code == 0, config.contains("optional"), "{config}: {}", checked.said());
+        assert!(checked.said().contains("auth.mode"), "it is named: {}", checked.said());
+        let checked = run(&["config", "check", "--online"], &variables).await;
+        assert_eq!(checked.code, 2, "{config}: {}", checked.said());
+        assert!(checked.stderr.contains("auth.mode") && checked.stderr.contains("loopback"), "{}", checked.stderr);
     }
     let ran = start("[auth]\nmode = \"sometimes\"", &[]).await;
     assert!(ran.code == 2 && ran.stderr.contains("auth.mode"), "{}", ran.said());
@@ -78,4 +88,131 @@ async fn an_insecure_bind_is_for_who_says_so() {
     whoami(&gate.anonymous()).await;
     let gate = gate_with("[auth]\nmode = \"optional\"\nanonymous_scopes = [\"workflows:read\"]\n", &[BOOTSTRAP]);
     whoami(&gate.anonymous()).await;
+}
+
+/// Another gate on the database of one that has gone.
+fn again(gone: &Gate, variables: &[(&str, &str)]) -> Gate {
+    gone.stop();
+    gone.ended();
+    let url = database(gone);
+    Gate::with(&[&[("TIDEGATE_DATABASE__URL", url.as_str())], variables].concat())
+}
+
+fn database(gate: &Gate) -> String {
+    format!("sqlite://{}", gate.folder().join("data/tidegate.db").display())
+}
+
+#[tokio::test]
+async fn a_service_token_that_was_ever_stored_keeps_the_gate_shut() {
+    let gate = Gate::with(&[BOOTSTRAP]);
+    let order = json!({"identifier": "short", "scopes": [], "all_workspaces": true, "expires_in_seconds": 1});
+    let short = gate.caller(gate.root().post("/api/admin/service-tokens", order).await.is(201).str("secret"));
+    until("its end", || async { (short.get("/api/whoami").await.status == 401).then_some(()) }).await;
+    // Unset, and nothing configured any more: the expired token is a credential, and no other is made.
+    let unset = again(&gate, &[]);
+    unset.anonymous().get("/api/workspaces").await.problem(401, "auth.missing_token");
+    assert!(!gate.folder().join("data/first-token").exists() && !unset.folder().join("data/first-token").exists());
+    let short = unset.caller(short.token.clone().unwrap());
+    short.get("/api/whoami").await.problem(401, "auth.token_expired");
+    // Optional: the anonymous have what the config says, and that is nothing.
+    unset.stop();
+    unset.ended();
+    let url = database(&gate);
+    let shared = ("TIDEGATE_DATABASE__URL", url.as_str());
+    let optional = Gate::with(&[shared, ("TIDEGATE_AUTH__MODE", "optional")]);
+    assert_eq!(whoami(&optional.anonymous()).await["scopes"], json!([]));
+    optional.anonymous().get("/api/workflows").await.problem(401, "auth.missing_token");
+    assert!(!log(&optional).contains("without any credential"), "{}", log(&optional));
+    // Beside it the check sees the token, too: this gate may listen anywhere.
+    let config = "[auth]\nmode = \"optional\"\n[server]\nbind = \"0.0.0.0:8080\"\n";
+    let told = with_config(&["config", "check", "--online", "--json"], config, &[shared]).await.ok().json();
+    assert_eq!(told["database"], json!({"ok": true, "credential_stored": true, "failure": null}));
+    assert_eq!(told["warnings"], json!([]));
+}
+
+#[tokio::test]
+async fn a_revoked_first_token_is_not_made_anew() {
+    let gate = Gate::with(&[]);
+    let path = gate.folder().join("data/first-token");
+    let secret = fs::read_to_string(&path).unwrap();
+    gate.caller(secret.trim()).delete("/api/admin/service-tokens/first").await.is(204);
+    let next = again(&gate, &[]);
+    next.anonymous().get("/api/workspaces").await.problem(401, "auth.missing_token");
+    next.caller(secret.trim()).get("/api/whoami").await.problem(401, "auth.token_revoked");
+    assert_eq!(fs::read_to_string(&path).unwrap(), secret);
+    assert!(!gate.folder().join("data/first-token.1").exists() && !next.folder().join("data/first-token").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_gates_that_start_at_once_on_one_database_one_makes_the_first_token() {
+    let database = TestDatabase::fresh().await;
+    let starting = (0..4).map(|_| {
+        let url = database.url();
+        tokio::task::spawn_blocking(move || Gate::with(&[("TIDEGATE_DATABASE__URL", &url)]))
+    });
+    let gates: Vec<_> =
+        futures_util::future::join_all(starting.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
+    let made = gates.iter().map(|gate| gate.folder().join("data/first-token")).filter(|path| path.exists());
+    let made: Vec<_> = made.collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    let secret = fs::read_to_string(&made[0]).unwrap();
+    for gate in &gates {
+        gate.anonymous().get("/api/workspaces").await.problem(401, "auth.missing_token");
+        let first = gate.caller(secret.trim());
+        assert_eq!(whoami(&first).await["token_id"], "first");
+        let listed = first.all("/api/admin/service-tokens").await;
+        let listed: BTreeSet<_> = listed.iter().map(|token| token["identifier"].as_str().unwrap()).collect();
+        assert_eq!(listed, BTreeSet::from(["first"]));
+        let folder = gate.folder().join("data");
+        let left = fs::read_dir(&folder).map_or(0, |files| files.flatten().count());
+        assert_eq!(left, usize::from(folder.join("first-token").exists()), "no draft is left in {folder:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_gate_that_anybody_may_enter_says_so_and_takes_no_orders_of_foreign_pages() {
+    for (mode, path) in [("disabled", "/api/workspaces"), ("optional", "/api/workflows")] {
+        let gate = Gate::with(&[
+            ("TIDEGATE_AUTH__MODE", mode),
+            ("TIDEGATE_SERVER__CORS_ALLOW_ORIGINS", "https://app.example"),
+            ("TIDEGATE_DATABASE__URL", "memory:"),
+        ]);
+        assert!(log(&gate).contains("whoever reaches the gate"), "{}", log(&gate));
+        let anyone = gate.anonymous();
+        let make = |id: &str, origin: &str| {
+            let body = json!({"id": id, "workspace_id": id, "name": id});
+            // A page sends this without asking first: no header but its origin.
+            anyone.ask(reqwest::Method::POST, path).bytes(body.to_string()).header("Origin", origin)
+        };
+        for origin in ["https://evil.example", "null", "http://127.0.0.1:1", "https://app.example.evil"] {
+            make("stolen", origin).await.problem(403, "request.origin_forbidden");
+            anyone.get("/api/whoami").header("Origin", origin).await.is(200);
+        }
+        for origin in [format!("http://127.0.0.1:{}", gate.port()), "https://app.example".to_owned()] {
+            // The body is read: it names one thing too many.
+            make("own", &origin).await.problem(400, "request.invalid");
+        }
+    }
+    // Whoever shows a token may come from anywhere.
+    let gate = Gate::with(&[BOOTSTRAP, ("TIDEGATE_AUTH__MODE", "optional")]);
+    let made = gate.root().post("/api/workspaces", json!({"id": "demo"})).header("Origin", "https://app.example").await;
+    made.is(201);
+}
+
+#[tokio::test]
+async fn what_is_open_is_named_before_the_start() {
+    let optional = "[auth]\nmode = \"optional\"\nanonymous_scopes = [\"admin:tokens:read\"]\n";
+    let told = with_config(&["config", "check", "--json"], optional, &[]).await.ok().json();
+    let keys: Vec<_> = told["warnings"].as_array().unwrap().iter().map(|warning| &warning["key"]).collect();
+    assert_eq!(keys, ["auth.anonymous_scopes", "auth.mode"], "{told}");
+    let told = with_config(&["config", "check", "--online"], optional, &[]).await.ok();
+    assert!(told.stdout.contains("without any credential") && told.stdout.contains("holds no credential"), "{told:?}");
+    let disabled = "[auth]\nmode = \"disabled\"\n[server]\ncors_allow_origins = [\"*\"]\n";
+    let told = with_config(&["config", "check"], disabled, &[]).await.ok();
+    assert!(told.stdout.contains("server.cors_allow_origins: in mode disabled"), "{told:?}");
+    // A database that cannot be asked is a failure of its own.
+    let away = [("TIDEGATE_DATABASE__URL", "postgres://ada:s3cret@127.0.0.1:1/gate")];
+    let told = with_config(&["config", "check", "--online"], optional, &away).await;
+    assert_eq!(told.code, 1, "{told:?}");
+    assert!(told.stdout.contains("FAILED: the database") && !told.said().contains("s3cret"), "{told:?}");
 }

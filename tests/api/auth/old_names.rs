@@ -147,9 +147,12 @@ async fn the_native_name_wins_and_others_are_told() {
     assert_eq!(refusal(&gate.caller("another-bootstrap-token-0123456789")).await.0, 401);
     let ran = run(&["config", "check"], &[("ORCHEO_SOMETHING_ELSE", "1")]).await.ok();
     assert!(ran.said().contains("ORCHEO_SOMETHING_ELSE"), "{}", ran.said());
-    let ran = start("", &[("ORCHEO_LOG_SENSITIVE_DEBUG", "true")]).await;
-    assert_eq!(ran.code, 2, "{}", ran.said());
-    assert!(ran.stderr.contains("ORCHEO_LOG_SENSITIVE_DEBUG"), "{}", ran.stderr);
+    for value in ["true", "1", "0"] {
+        let ran = start("", &[("ORCHEO_LOG_SENSITIVE_DEBUG", value)]).await;
+        assert_eq!(ran.code, 2, "{}", ran.said());
+        let said = ["ORCHEO_LOG_SENSITIVE_DEBUG", "never logs tokens", "unset it"];
+        assert!(said.iter().all(|part| ran.stderr.contains(part)), "{}", ran.stderr);
+    }
 }
 
 #[tokio::test]
@@ -170,6 +173,53 @@ async fn secrets_of_the_environment_come_through_unchanged() {
         assert_eq!(whoami(&gate.caller(token)).await["issuer"], "orcheo", "{text}");
         if !bootstrap.contains([',', '"', '{']) {
             whoami(&gate.caller(bootstrap)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn secrets_of_files_lose_one_newline_and_nothing_else() {
+    for (written, meant) in [
+        ("12345678901234567890123456789012\n", "12345678901234567890123456789012"),
+        ("\"#=quoted=#, and with blanks at its end\"  \n", "\"#=quoted=#, and with blanks at its end\"  "),
+        ("two-lines-of-a-secret-that-is-long\n\n", "two-lines-of-a-secret-that-is-long\n"),
+        ("no-newline-at-the-end-of-this-secret", "no-newline-at-the-end-of-this-secret"),
+    ] {
+        let file = super::setup::file(written);
+        let gate = gate_with(
+            "[[auth.issuers]]\nname = \"a\"\nkind = \"jwt\"\naudiences = [\"tidegate\"]\n",
+            &[("TIDEGATE_AUTH__ISSUERS__A__SECRET_FILE", file.path().to_str().unwrap())],
+        );
+        let body = claims("x", "ada", &json!({})).to_string();
+        let token = |secret: &str| {
+            super::mint::signed(r#"{"alg":"HS256"}"#, &body, |text| super::mint::hmac(secret.as_bytes(), text))
+        };
+        assert_eq!(whoami(&gate.caller(token(meant))).await["issuer"], "a", "{written:?}");
+        assert_eq!(refusal(&gate.caller(token(&format!("{meant}\n")))).await.0, 401, "{written:?}");
+        assert!(!log(&gate).contains(meant), "{}", log(&gate));
+    }
+}
+
+#[tokio::test]
+async fn no_refusal_of_an_old_name_shows_its_value() {
+    let hidden = "hidden-0123456789";
+    let dsn = format!("postgres://ada:{hidden}@db:port/gate");
+    let jwks = format!("{{\"keys\": [{{\"kty\": \"oct\", \"k\": \"{hidden}\"}}]");
+    let bootstrap = format!("tgs_{hidden}");
+    for variables in [
+        vec![("ORCHEO_AUTH_JWT_SECRET", hidden)],
+        vec![("ORCHEO_AUTH_JWKS", jwks.as_str())],
+        vec![("ORCHEO_AUTH_BOOTSTRAP_SERVICE_TOKEN", bootstrap.as_str())],
+        vec![("ORCHEO_AUTH_SERVICE_TOKEN_BACKEND", "postgres"), ("ORCHEO_POSTGRES_DSN", dsn.as_str())],
+        vec![("CENTRIFUGO_API_KEY", hidden)],
+        vec![("ORCHESCALA_IDENTITY_SIGNING_KEY", hidden)],
+    ] {
+        for arguments in [&["serve", "--bind", "127.0.0.1:0"][..], &["config", "check"], &["config", "check", "--json"]]
+        {
+            let ran = run(arguments, &variables).await;
+            assert_eq!(ran.code, 2, "{variables:?}: {}", ran.said());
+            let name = variables.last().unwrap().0;
+            assert!(ran.stderr.contains(name) && !ran.said().contains(hidden), "{name}: {}", ran.said());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What stops the start, what warns, and what `config check` says of it (authentication.md sections 1 and 2).
 
+use josekit::jwk::alg::rsa::RsaKeyPair;
 use serde_json::json;
 
 use super::{
@@ -115,6 +116,36 @@ async fn an_issuer_that_cannot_judge_stops_the_start() {
 }
 
 #[tokio::test]
+async fn what_only_the_making_of_an_issuer_shows_stops_the_start_and_the_check() {
+    let jwt = "name = \"a\"\nkind = \"jwt\"\naudiences = [\"t\"]";
+    let keys = set(&[&Key::new("ES256", "k")]);
+    let small = RsaKeyPair::generate(1_024).unwrap().to_jwk_public_key().to_string();
+    refused(&[
+        (
+            "keys that nobody can use",
+            issuer(&format!("{jwt}\njwks = '[{small}]'")),
+            &["auth.issuers.a", "no key that the issuer's algorithms can use"],
+        ),
+        (
+            "keys for other algorithms",
+            issuer(&format!("{jwt}\njwks = '{keys}'")),
+            &["auth.issuers.a", "no key that the issuer's algorithms can use"],
+        ),
+        (
+            "plain http to what only looks like this machine",
+            issuer(&format!("{jwt}\njwks_url = \"http://keys.localhost/jwks\"")),
+            &["auth.issuers.a.jwks_url", "https"],
+        ),
+        (
+            "an API key that fits into no header",
+            issuer(&format!("name = \"w\"\nkind = \"workos\"\nclient_id = \"client_1\"\napi_key = \"sk {HIDDEN}\"")),
+            &["auth.issuers.w.api_key", "visible ASCII"],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn two_issuers_of_one_secret_tokens_stop_the_start() {
     let one = |name: &str, more: &str| {
         issuer(&format!("name = \"{name}\"\nkind = \"jwt\"\naudiences = [\"t\"]\nsecret = \"{HIDDEN}\"\n{more}"))
@@ -175,6 +206,12 @@ async fn values_that_cannot_stand_stop_the_start() {
         ("an unknown anonymous scope", "[auth]\nanonymous_scopes = [\"all\"]".to_owned(), &["auth.anonymous_scopes"]),
         ("redis without its URL", "[auth.rate_limit]\nkind = \"redis\"".to_owned(), &["auth.rate_limit"]),
         ("another kind of limits", "[auth.rate_limit]\nkind = \"disk\"".to_owned(), &["auth.rate_limit.kind"]),
+        ("a URL of no Redis", "[auth.rate_limit]\nkind = \"redis\"\nredis_url = \"http://localhost:6379\"".to_owned(), &["auth.rate_limit.redis_url", "URL of a Redis"]),
+        ("a password in no URL", format!("[auth.rate_limit]\nredis_url = \"redis://u:{HIDDEN}@h:port\""), &["auth.rate_limit.redis_url"]),
+        ("a limit that holds nobody", "[auth.rate_limit]\nip = 4000000000".to_owned(), &["auth.rate_limit.ip", "100000"]),
+        ("a limit below zero", "[auth.rate_limit]\nidentity = -1".to_owned(), &["auth.rate_limit.identity", "0 (not limited)"]),
+        ("an interval of nothing", "[auth.rate_limit]\ninterval_seconds = 0".to_owned(), &["auth.rate_limit.interval_seconds"]),
+        ("an interval of years", "[auth.rate_limit]\ninterval_seconds = 1e15".to_owned(), &["auth.rate_limit.interval_seconds", "a day"]),
         ("a proxy that is no network", "[server]\ntrusted_proxies = [\"proxy\"]".to_owned(), &["server.trusted_proxies"]),
         ("a short session key", "[sessions]\nkey = \"short-key\"".to_owned(), &["sessions.key"]),
         ("an algorithm of no session", format!("[sessions]\nalgorithm = \"none\"\nkey = \"{HIDDEN}\""), &["sessions.algorithm"]),

@@ -42,14 +42,14 @@ async fn status(session: &Session) -> Result<(), CliError> {
     let stranger = match &told {
         // Where nobody answers, nobody answers twice.
         Err(CliError::Unreachable { .. }) => None,
-        _ => session.client.as_stranger().send(whoami()).await.ok().map(|answer| answer.body),
+        _ => Some(session.client.as_stranger().send(whoami()).await),
     };
     let ignored = chosen.token_from.is_some() && told.as_ref().is_ok_and(|answer| !authenticated(&answer.body));
-    let without = match (&told, stranger) {
-        (Err(CliError::Unreachable { .. }), _) => "not known",
-        (_, None) => "not let in",
-        _ if ignored => "let in, and tokens are not looked at (auth.mode = \"disabled\")",
-        _ => "let in as anonymous",
+    let without = match stranger {
+        Some(Ok(_)) if ignored => "let in, and tokens are not looked at (auth.mode = \"disabled\")",
+        Some(Ok(_)) => "let in as anonymous",
+        Some(Err(CliError::Refused(refusal))) if refusal.is_unauthenticated() => "not let in",
+        Some(Err(_)) | None => "not known",
     };
     let shown = json!({
         "url": chosen.url,

@@ -21,6 +21,7 @@ use super::{
     codes,
     conditions::Who,
     events::Sequence,
+    headers::Cors,
     judged::{Follower, Judged},
     params::{Path, Query},
     problem::Problem,
@@ -34,6 +35,7 @@ use crate::{
 /// Sockets of tag `events`.
 pub(super) struct SocketApi {
     pub(super) app: Arc<App>,
+    pub(super) cors: Cors,
     pub(super) request_timeout: Duration,
     pub(super) heartbeat: Duration,
     pub(super) stopping: CancellationToken,
@@ -86,6 +88,11 @@ impl SocketApi {
         /// Events after this number; from now on if absent.
         after: Query<Sequence>,
     ) -> Result<Switched, Problem> {
+        // A token is explicit: a page that has one may come from anywhere. Without one, only pages of the gate's own origin
+        // and of those that may call the API: browsers let every page open sockets to every address.
+        if !who.0.authenticated() && self.cors.is_foreign(request.headers()) {
+            return Err(Problem::plain(codes::REQUEST_ORIGIN_FORBIDDEN));
+        }
         let from = after.0.map_or(Position::Now, |Sequence(number)| Position::After(number));
         let tail = self.app.events.follow(&who.0, id.0, None, from).await?;
         let call = Call::of(request)?;

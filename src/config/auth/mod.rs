@@ -1,33 +1,35 @@
 //! `[auth]`: who may come in (authentication.md sections 2 and 4).
 
+mod bootstrap;
+pub(super) mod rate_limit;
+
 use std::collections::BTreeSet;
 
 use figment::value::Dict;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::domain::{
     bearer::BearerToken,
     scope::{Scope, Scopes},
-    service_token,
     workspace::{WorkspaceAccess, WorkspaceId},
 };
 
+pub use self::rate_limit::{RateLimitConfig, RateLimitKind};
 use super::{
     database::SecretText,
     issuers::{self, IssuerConfig},
     key::{Key, Kind, key},
     problem::Findings,
-    quantity::show_duration,
+    quantity::{show_duration, show_seconds},
     secret::REDACTED,
     telemetry::one_of,
 };
 
 pub(super) const KEYS: &[Key] = &[
     key("auth.mode", Kind::Text),
-    key("auth.bootstrap_service_token", Kind::Secret),
+    key(bootstrap::KEY, Kind::Secret),
     key("auth.bootstrap_token_scopes", Kind::Texts),
     key("auth.bootstrap_token_expires_at", Kind::Moment),
     key("auth.allow_insecure_bind", Kind::Flag),
@@ -35,18 +37,10 @@ pub(super) const KEYS: &[Key] = &[
     key("auth.anonymous_workspaces", Kind::Texts),
     key("auth.query_tokens", Kind::Flag),
     key("auth.max_service_token_life", Kind::Duration),
-    key("auth.rate_limit.kind", Kind::Text),
-    key("auth.rate_limit.ip", Kind::Integer),
-    key("auth.rate_limit.identity", Kind::Integer),
-    key("auth.rate_limit.interval_seconds", Kind::Duration),
-    key("auth.rate_limit.redis_url", Kind::Url),
     key("auth.leeway_seconds", Kind::Duration),
     key(issuers::LIST, Kind::Tables),
 ];
 
-const BOOTSTRAP: &str = "auth.bootstrap_service_token";
-const BOOTSTRAP_LEAST: usize = 16;
-const BOOTSTRAP_GOOD: usize = 32;
 const MOST_LEEWAY: SignedDuration = SignedDuration::from_secs(60);
 
 /// Who may come in.
@@ -113,28 +107,6 @@ impl AuthMode {
     }
 }
 
-/// How failures are limited: so many within the interval.
-#[derive(Debug, Clone)]
-pub struct RateLimitConfig {
-    /// Where they are counted.
-    pub kind: RateLimitKind,
-    /// Failures of one address; 0: not limited.
-    pub ip: u32,
-    /// Failures of one identity; 0: not limited.
-    pub identity: u32,
-    /// The window.
-    pub interval: SignedDuration,
-}
-
-/// Where failures are counted.
-#[derive(Debug, Clone)]
-pub enum RateLimitKind {
-    /// By each replica for itself.
-    Memory,
-    /// By all replicas together, at this URL.
-    Redis(SecretString),
-}
-
 impl Default for AuthConfig {
     fn default() -> Self {
         Self {
@@ -154,12 +126,6 @@ impl Default for AuthConfig {
     }
 }
 
-impl Default for RateLimitConfig {
-    fn default() -> Self {
-        Self { kind: RateLimitKind::Memory, ip: 60, identity: 30, interval: SignedDuration::from_secs(60) }
-    }
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Raw {
@@ -173,26 +139,23 @@ pub(super) struct Raw {
     anonymous_workspaces: Option<Vec<String>>,
     query_tokens: Option<bool>,
     max_service_token_life: Option<SignedDuration>,
-    rate_limit: RawRateLimit,
+    rate_limit: rate_limit::Raw,
     /// Judged with what is set by name.
     pub(super) issuers: Option<Vec<Dict>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawRateLimit {
-    kind: Option<String>,
-    ip: Option<i64>,
-    identity: Option<i64>,
-    interval_seconds: Option<SignedDuration>,
-    redis_url: Option<SecretText>,
-}
-
 impl Raw {
     pub(super) fn judge(self, findings: &mut Findings) -> AuthConfig {
-        let bootstrap = self.bootstrap_service_token.and_then(|text| judge_bootstrap(text.expose(), findings));
+        let bootstrap = self.bootstrap_service_token.and_then(|text| bootstrap::judge(text.expose(), findings));
         if bootstrap.is_none() && (self.bootstrap_token_scopes.is_some() || self.bootstrap_token_expires_at.is_some()) {
-            findings.warn(BOOTSTRAP, "not set, so what is said of its scopes and its end has no effect");
+            findings.warn(bootstrap::KEY, "not set, so what is said of its scopes and its end has no effect");
+        }
+        let anonymous_scopes = self
+            .anonymous_scopes
+            .and_then(|scopes| findings.take("auth.anonymous_scopes", parse_scopes(&scopes)))
+            .unwrap_or_default();
+        if anonymous_scopes.iter().any(|scope| scope.is_admin()) {
+            findings.warn("auth.anonymous_scopes", "lets callers without a token administer, in mode optional");
         }
         AuthConfig {
             mode: self.mode.and_then(|text| findings.take("auth.mode", AuthMode::parse(&text))),
@@ -206,10 +169,7 @@ impl Raw {
                 .and_then(|leeway| findings.take("auth.leeway_seconds", parse_leeway(leeway)))
                 .unwrap_or(AuthConfig::default().leeway),
             allow_insecure_bind: self.allow_insecure_bind.unwrap_or_default(),
-            anonymous_scopes: self
-                .anonymous_scopes
-                .and_then(|scopes| findings.take("auth.anonymous_scopes", parse_scopes(&scopes)))
-                .unwrap_or_default(),
+            anonymous_scopes,
             anonymous_workspaces: self
                 .anonymous_workspaces
                 .and_then(|ids| findings.take("auth.anonymous_workspaces", parse_workspaces(&ids)))
@@ -224,68 +184,24 @@ impl Raw {
     }
 }
 
-impl RawRateLimit {
-    fn judge(self, findings: &mut Findings) -> RateLimitConfig {
-        let default = RateLimitConfig::default();
-        RateLimitConfig {
-            kind: self.judge_kind(findings).unwrap_or(default.kind),
-            ip: self
-                .ip
-                .and_then(|number| findings.take("auth.rate_limit.ip", parse_failures(number)))
-                .unwrap_or(default.ip),
-            identity: self
-                .identity
-                .and_then(|number| findings.take("auth.rate_limit.identity", parse_failures(number)))
-                .unwrap_or(default.identity),
-            interval: self
-                .interval_seconds
-                .and_then(|interval| findings.take("auth.rate_limit.interval_seconds", positive(interval)))
-                .unwrap_or(default.interval),
-        }
-    }
-
-    fn judge_kind(&self, findings: &mut Findings) -> Option<RateLimitKind> {
-        match (self.kind.as_deref(), &self.redis_url) {
-            (None | Some("memory"), _) => Some(RateLimitKind::Memory),
-            (Some("redis"), Some(url)) => Some(RateLimitKind::Redis(SecretString::from(url.expose()))),
-            (Some("redis"), None) => {
-                findings.refuse("auth.rate_limit.kind", "redis needs auth.rate_limit.redis_url");
-                None
+/// Names of scopes; `workflows:*` stands for all that begin so, `*` for all.
+pub(super) fn parse_scopes(names: &[String]) -> Result<Scopes, String> {
+    let mut scopes = Scopes::new();
+    for name in names {
+        match name.strip_suffix('*') {
+            Some(begin) if begin.is_empty() || begin.ends_with(':') => {
+                let fitting: Vec<_> = Scope::ALL.iter().filter(|scope| scope.as_str().starts_with(begin)).collect();
+                if fitting.is_empty() {
+                    return Err(format!("no scope begins with {begin:?}"));
+                }
+                scopes.extend(fitting);
             }
-            (Some(other), _) => {
-                findings.refuse("auth.rate_limit.kind", one_of(other, &["memory", "redis"]));
-                None
+            _ => {
+                scopes.insert(name.parse::<Scope>().map_err(|error| error.to_string())?);
             }
         }
     }
-}
-
-/// Takes a token that no other judge would recognise and nobody guesses (authentication.md section 1). No message shows it.
-fn judge_bootstrap(text: &str, findings: &mut Findings) -> Option<BearerToken> {
-    let length = text.chars().count();
-    let refused = if length < BOOTSTRAP_LEAST {
-        Some("must have at least 16 characters; `openssl rand -base64 32` makes a good one")
-    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Some("must be visible ASCII without blanks: nothing else fits into a header")
-    } else if text.starts_with(service_token::PREFIX) {
-        Some("must not begin with tgs_: it would be judged as a service token")
-    } else if text.split('.').count() == 3 {
-        Some("must not consist of three segments with dots between: it would be judged as a JWT")
-    } else {
-        None
-    };
-    if let Some(reason) = refused {
-        findings.refuse(BOOTSTRAP, reason);
-        return None;
-    }
-    if length < BOOTSTRAP_GOOD {
-        findings.warn(BOOTSTRAP, "has under 32 characters; `openssl rand -base64 32` makes a good one");
-    }
-    Some(BearerToken::new(text))
-}
-
-fn parse_scopes(names: &[String]) -> Result<Scopes, String> {
-    names.iter().map(|name| name.parse::<Scope>().map_err(|error| error.to_string())).collect()
+    Ok(scopes)
 }
 
 pub(super) fn parse_workspaces(ids: &[String]) -> Result<WorkspaceAccess, String> {
@@ -296,10 +212,6 @@ pub(super) fn parse_workspaces(ids: &[String]) -> Result<WorkspaceAccess, String
     }
     let parse = |id: &String| WorkspaceId::parse(id).map_err(|error| format!("{id:?}: a workspace's id {error}"));
     ids.iter().map(parse).collect::<Result<BTreeSet<_>, _>>().map(WorkspaceAccess::Only)
-}
-
-fn parse_failures(number: i64) -> Result<u32, String> {
-    u32::try_from(number).map_err(|_| format!("must be 0 (not limited) or more, not {number}"))
 }
 
 fn parse_leeway(leeway: SignedDuration) -> Result<SignedDuration, String> {
@@ -320,13 +232,13 @@ impl AuthConfig {
     }
 
     pub(super) fn entries(&self) -> Vec<(&'static str, Value)> {
-        let bootstrap = self.bootstrap_service_token.as_ref().map(|_| REDACTED);
+        let token = self.bootstrap_service_token.as_ref().map(|_| REDACTED);
         let mut entries = vec![
             ("auth.mode", json!(self.mode.map(AuthMode::as_str))),
-            (BOOTSTRAP, json!(bootstrap)),
+            (bootstrap::KEY, json!(token)),
             ("auth.bootstrap_token_scopes", json!(self.bootstrap_token_scopes.as_ref().map(scope_names))),
             ("auth.bootstrap_token_expires_at", json!(self.bootstrap_token_expires_at)),
-            ("auth.leeway_seconds", json!(show_duration(self.leeway))),
+            ("auth.leeway_seconds", show_seconds(self.leeway)),
             ("auth.allow_insecure_bind", json!(self.allow_insecure_bind)),
             ("auth.anonymous_scopes", scope_names(&self.anonymous_scopes)),
             ("auth.anonymous_workspaces", workspace_names(&self.anonymous_workspaces)),
@@ -347,21 +259,5 @@ pub(super) fn workspace_names(access: &WorkspaceAccess) -> Value {
     match access {
         WorkspaceAccess::All => json!(["*"]),
         WorkspaceAccess::Only(ids) => ids.iter().map(WorkspaceId::as_str).collect(),
-    }
-}
-
-impl RateLimitConfig {
-    fn entries(&self) -> [(&'static str, Value); 5] {
-        let (kind, url) = match self.kind {
-            RateLimitKind::Memory => ("memory", None),
-            RateLimitKind::Redis(_) => ("redis", Some(REDACTED)),
-        };
-        [
-            ("auth.rate_limit.kind", json!(kind)),
-            ("auth.rate_limit.ip", json!(self.ip)),
-            ("auth.rate_limit.identity", json!(self.identity)),
-            ("auth.rate_limit.interval_seconds", json!(self.interval.as_secs())),
-            ("auth.rate_limit.redis_url", json!(url)),
-        ]
     }
 }

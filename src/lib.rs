@@ -44,7 +44,8 @@
 //! use async_trait::async_trait;
 //! use poem::{Endpoint, EndpointExt as _, Request, Route, handler, http::StatusCode, web::{Data, Path}};
 //! use tidegate::{
-//!     app::{App, access, authenticate::Credential},
+//!     adapters::http,
+//!     app::{App, access},
 //!     domain::{
 //!         bearer::BearerToken,
 //!         identity::Identity,
@@ -68,7 +69,8 @@
 //!     async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, Rejection> {
 //!         let holder = token.expose().strip_prefix("badge_").filter(|holder| *holder == "ada");
 //!         let holder = holder.ok_or(AuthError::InvalidToken)?;
-//!         // Names nobody's rights yet. `external` instead of `own` would pass the token on to engines.
+//!         // Names nobody's rights yet. `external` instead of `own` would pass the token on to engines, `in_place_of`
+//!         // another that they understand.
 //!         Ok(ValidatedToken::own(Identity::service(holder, [].into(), WorkspaceAccess::none())))
 //!     }
 //! }
@@ -85,8 +87,7 @@
 //!
 //! #[handler]
 //! async fn board(request: &Request, app: Data<&Arc<App>>, Path(workspace): Path<String>) -> Result<String, StatusCode> {
-//!     let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-//!     let credential = token.map_or(Credential::Missing, |token| Credential::Bearer(BearerToken::new(token)));
+//!     let credential = http::credential(request.headers());
 //!     let from = request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip);
 //!     let caller = app.authenticator.authenticate(&credential, from).await.map_err(|_| StatusCode::UNAUTHORIZED)?;
 //!     let workspace = WorkspaceId::parse(&workspace).map_err(|_| StatusCode::NOT_FOUND)?;
@@ -112,6 +113,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Whether a validator keeps its port's promises, [`conformance::validator`] tells.
 //!
 //! Each of [`Parts`](wiring::Parts) may be replaced: another [`Repository`](ports::repository::Repository), another
 //! [`Clock`](ports::clock::Clock). The use cases are there without HTTP, too: [`Gate::app`](wiring::Gate::app).

@@ -122,6 +122,22 @@ fn a_token_follows_no_redirect_and_shows_in_no_message() {
 }
 
 #[test]
+fn what_cannot_be_read_of_a_command_line_does_not_repeat_its_token() {
+    for arguments in [
+        &["--token", TOKEN, "whoami", "--nonsense"][..],
+        &["--token", TOKEN, "--url", "no url", "whoami"],
+        &["--token", TOKEN, "--timeout", "soon", "whoami"],
+        &["--token", TOKEN, "token", "create", "--expires-in", "soon"],
+        &["whoami", "--tokn", TOKEN],
+        &["--token", &format!("{TOKEN}\n"), "whoami"],
+    ] {
+        let ran = run(arguments, &[]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {}", ran.stderr);
+        assert!(!ran.stderr.is_empty() && !ran.stderr.contains(TOKEN), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_list_is_one_array_over_all_pages() {
     let gate = ScriptedGate::start([
         answer(200, r#"{"items":[{"id":"a"},{"id":"b"}],"next_cursor":"x/y"}"#),

@@ -171,6 +171,27 @@ fn the_environment_beats_the_file_and_the_command_line_beats_both() {
 }
 
 #[test]
+fn no_secret_comes_by_the_command_line_where_others_see_it() {
+    let load = |key: &str, text: &str| {
+        let mut sources = Sources::of_environment([]);
+        let (key, option) = (key.to_owned(), format!("--set {key}"));
+        sources.arguments.push(config::Argument { key, text: text.to_owned(), option });
+        config::load(&sources)
+    };
+    for (key, text) in [
+        ("auth.bootstrap_service_token", SECRET.to_owned()),
+        ("auth.issuers.corp.secret", SECRET.to_owned()),
+        ("auth.issuers", format!("[{{\"name\":\"a\",\"kind\":\"jwt\",\"secret\":\"{SECRET}\"}}]")),
+        ("database.url", format!("postgres://ada:{SECRET}@db/gate")),
+        ("auth.rate_limit.redis_url", format!("redis://:{SECRET}@cache/0")),
+    ] {
+        assert_refused(load(key, &text), &[key, "--set", "list of processes"]);
+    }
+    assert!(load("database.url", "postgres://ada@db/gate").is_ok());
+    assert!(load("auth.rate_limit.redis_url", "redis://cache/0").is_ok());
+}
+
+#[test]
 fn an_unknown_key_stops_the_start_with_its_line_and_the_nearest_name() {
     assert_refused(
         load_file("[server]\n\nbnid = \"127.0.0.1:1\"\n", &[]),
@@ -520,6 +541,13 @@ fn the_report_shows_every_key_with_its_origin_and_no_secret() {
     assert_eq!(json["config"]["auth"]["rate_limit"]["ip"], 60);
     assert_eq!(json["origins"]["auth.mode"], "$ORCHEO_AUTH_MODE (alias)");
     assert!(!report.contains(SECRET) && !json.to_string().contains(SECRET));
+
+    let decimals =
+        load_environment(&[("ORCHEO_AUTH_RATE_LIMIT_INTERVAL", "1.5"), ("TIDEGATE_SESSIONS__TTL_SECONDS", "2.5")]);
+    let decimals = decimals.unwrap();
+    let again = load_file(&decimals.report().replace("warning:", "#"), &[]).unwrap();
+    assert_eq!(again.config.auth.rate_limit.interval, SignedDuration::from_millis(1_500));
+    assert_eq!(again.config, decimals.config);
 
     // What it shows is a config again: whoever copies it gets the same gate.
     let again = load_file(&report.replace("\"[redacted]\"", &format!("\"{SECRET}\"")).replace("warning:", "#"), &[]);

@@ -53,7 +53,7 @@ pub enum Credential {
 pub struct Caller {
     /// Who.
     pub identity: Arc<Identity>,
-    /// The token, where an external issuer made it.
+    /// The token, where an external issuer made it, or what its validator put in its place.
     pub forwardable: Option<BearerToken>,
 }
 
@@ -198,7 +198,7 @@ impl Authenticator {
         let identity =
             scheme.extractor.identify(&validated).await.map_err(|error| error.of(&**validated.identity()))?;
         self.still_stands(&identity).await?;
-        let forwardable = validated.forwardable().then(|| token.clone());
+        let forwardable = validated.forwardable(token);
         Ok(Caller { identity, forwardable })
     }
 

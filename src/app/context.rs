@@ -36,8 +36,19 @@ pub fn current() -> Option<AuthContext> {
     CONTEXT.try_with(Clone::clone).ok()
 }
 
+/// Spawns a task that the tracker owns and that runs as the system: it serves others than the request that happened to
+/// begin it, outlives it, and keeps nothing of it.
+#[expect(clippy::disallowed_methods, reason = "the other place that spawns")]
+pub fn spawn_as_system<F>(tracker: &TaskTracker, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tokio::spawn(tracker.track_future(future))
+}
+
 /// Spawns a task that the tracker owns: shutdown waits for it, and it carries the context over.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+#[expect(clippy::disallowed_methods, reason = "one of the two places that spawn")]
 pub fn spawn<F>(tracker: &TaskTracker, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,

@@ -90,12 +90,22 @@ fn insert(dict: &mut Dict, path: &str, value: Value) {
     }
 }
 
+/// Whether others on this machine would see a secret: the key's, the password of a URL, or one of an issuer's in the list.
+fn holds_secret(key: &str, text: &str) -> bool {
+    match key::kind_of(key) {
+        Some(Kind::Secret) => true,
+        Some(Kind::Url) => url::Url::parse(text).is_ok_and(|url| url.password().is_some()),
+        Some(Kind::Tables) => issuers::names_secret(text),
+        _ => false,
+    }
+}
+
 /// Reads the keys that the command line sets.
 pub(super) fn read_arguments(arguments: &[Argument], findings: &mut Findings) -> Layer {
     let mut layer = Layer::default();
     for Argument { key, text, option } in arguments {
         let origin = Origin::Argument(option.clone());
-        if key::kind_of(key) == Some(Kind::Secret) {
+        if holds_secret(key, text) {
             findings.refuse_at(key, origin, "a secret on the command line shows in the machine's list of processes");
         } else {
             layer.set(key, Given::Text(text.clone()), origin, findings);

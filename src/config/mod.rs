@@ -10,6 +10,7 @@ mod auth;
 mod database;
 mod engines;
 mod environment;
+mod exposure;
 mod file;
 mod issuers;
 mod key;
@@ -109,7 +110,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         layer::read_arguments(&sources.arguments, &mut findings),
     ];
     let aliases = aliases::read(&sources.environment, &native, &mut findings);
-    let origins = std::iter::once(&aliases).chain(&native).flat_map(Layer::origins).collect::<Origins>();
+    let mut origins = std::iter::once(&aliases).chain(&native).flat_map(Layer::origins).collect::<Origins>();
     let issuers = Issuers {
         aliased: aliases.issuers.clone(),
         by_name: native.iter().flat_map(|layer| layer.issuers.clone()).collect(),
@@ -119,7 +120,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     for layer in layers {
         figment = figment.merge(layer);
     }
-    let config = figment.extract::<Raw>().map(|raw| Config::judge(raw, issuers, &mut findings));
+    let config = figment.extract::<Raw>().map(|raw| Config::judge(raw, issuers, &mut origins, &mut findings));
     let config = match config {
         Ok(config) => config,
         Err(error) => {
@@ -140,10 +141,10 @@ struct Issuers {
 }
 
 impl Config {
-    fn judge(mut raw: Raw, issuers: Issuers, findings: &mut Findings) -> Self {
+    fn judge(mut raw: Raw, issuers: Issuers, origins: &mut Origins, findings: &mut Findings) -> Self {
         raw.realtime.judge(findings);
         let listed = raw.auth.issuers.take().unwrap_or_default();
-        let issuers = issuers::judge(issuers.aliased, &listed, issuers.by_name, findings);
+        let issuers = issuers::judge(issuers.aliased, &listed, issuers.by_name, origins, findings);
         let config = Self {
             server: raw.server.judge(findings),
             database: raw.database.judge(findings),
@@ -154,64 +155,8 @@ impl Config {
             telemetry: raw.telemetry.judge(findings),
         };
         issuers::judge_together(&config, findings);
-        if config.auth.mode == Some(AuthMode::Disabled) {
-            config.judge_exposure(findings);
-        }
+        config.judge_exposure(findings);
         config
-    }
-
-    fn judge_exposure(&self, findings: &mut Findings) {
-        if let Err(reason) = self.exposure(false) {
-            findings.refuse("auth.mode", reason);
-            return;
-        }
-        findings.warn("auth.mode", "disabled: whoever reaches the gate may do everything");
-        if !self.server.cors_allow_origins.is_empty() {
-            let message =
-                "in mode disabled pages of these origins may do everything, in the browser of whoever opens them";
-            findings.warn("server.cors_allow_origins", message);
-        }
-    }
-
-    /// What should be known of mode `optional` without a configured credential: what callers without a token may do there
-    /// hangs on whether one is stored (authentication.md section 2). `None`: the database was not asked.
-    pub fn openness(&self, credentials_stored: Option<bool>) -> Option<Warning> {
-        if self.auth.mode != Some(AuthMode::Optional) || self.auth.holds_credential() {
-            return None;
-        }
-        let message = match credentials_stored {
-            Some(true) => return None,
-            Some(false) => {
-                "optional, without any credential: whoever reaches the gate may do everything but administer"
-            }
-            None => {
-                "optional, and no credential is configured: unless a service token was ever made, whoever reaches the gate \
-                 may do everything but administer, and it starts on loopback only; --online asks the database"
-            }
-        };
-        Some(Warning { key: "auth.mode".to_owned(), message: message.to_owned() })
-    }
-
-    /// Whether the gate may listen where it is told to: where anybody may come in without a token, only on loopback
-    /// (authentication.md section 2). [`load`] has asked for `disabled`; for `optional` the one who knows whether any
-    /// credential is stored has to ask.
-    ///
-    /// # Errors
-    /// The reason why not.
-    pub fn exposure(&self, credentials_stored: bool) -> Result<(), String> {
-        let credentials = credentials_stored || self.auth.holds_credential();
-        let open = match self.auth.mode {
-            Some(AuthMode::Disabled) => "disabled",
-            Some(AuthMode::Optional) if !credentials => "optional, without any credential,",
-            _ => return Ok(()),
-        };
-        if self.server.bind.ip().is_loopback() || self.auth.allow_insecure_bind {
-            return Ok(());
-        }
-        Err(format!(
-            "{open} lets anybody in, so the gate listens on loopback only and not on {}; set auth.allow_insecure_bind = true if you mean it",
-            self.server.bind
-        ))
     }
 
     /// Every key in force with its value, secrets redacted, in the order of `config.toml`.

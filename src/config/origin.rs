@@ -58,6 +58,11 @@ impl Origins {
         self.0.get(key)
     }
 
+    /// Notes who set a key, whoever else did.
+    pub(super) fn note(&mut self, key: String, origin: Origin) {
+        self.0.insert(key, origin);
+    }
+
     pub(super) fn sets(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }

@@ -35,9 +35,8 @@ impl Loaded {
     }
 
     fn table(&self, list: &str, table: &Map<String, Value>, width: usize) -> Vec<String> {
-        let name = table.get("name").and_then(Value::as_str).unwrap_or_default();
         let line = |(key, value): (&String, &Value)| {
-            format!("{:width$}  # {}", setting(key, value), self.origins.of(&format!("{list}.{name}.{key}")))
+            format!("{:width$}  # {}", setting(key, value), self.origins.of(&place(list, table, key)))
         };
         table.iter().map(line).collect()
     }
@@ -46,8 +45,13 @@ impl Loaded {
     pub fn to_json(&self) -> Value {
         let mut config = Value::Object(Map::new());
         let mut origins = Map::new();
+        let origin = |key: &str| json!(self.origins.of(key).to_string());
         for (key, value) in self.config.entries() {
-            origins.insert(key.to_owned(), json!(self.origins.of(key).to_string()));
+            origins.insert(key.to_owned(), origin(key));
+            for table in tables_of(&value).into_iter().flatten() {
+                let of_table = table.keys().map(|member| place(key, table, member));
+                origins.extend(of_table.map(|key| (key.clone(), origin(&key))));
+            }
             nest(&mut config, key, value);
         }
         json!({"config": config, "origins": origins, "warnings": warnings(&self.warnings)})
@@ -93,6 +97,12 @@ fn toml(value: &Value) -> String {
 fn quoted(name: &str) -> String {
     let bare = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if bare { name.to_owned() } else { Value::from(name).to_string() }
+}
+
+/// What a key of a table of a list is called: `auth.issuers.corp.audiences`.
+fn place(list: &str, table: &Map<String, Value>, key: &str) -> String {
+    let name = table.get("name").and_then(Value::as_str).unwrap_or_default();
+    format!("{list}.{name}.{key}")
 }
 
 /// The tables of a list that holds nothing else.

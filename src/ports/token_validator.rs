@@ -170,18 +170,32 @@ fn join(scopes: &Scopes) -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidatedToken {
     identity: Arc<Identity>,
-    forwardable: bool,
+    leaves: Leaves,
+}
+
+/// What may leave the gate on behalf of whom a token names.
+#[derive(Debug, Clone, PartialEq)]
+enum Leaves {
+    Nothing,
+    Itself,
+    Another(BearerToken),
 }
 
 impl ValidatedToken {
     /// One of our own credentials (service, bootstrap and session tokens): it never leaves the gate.
     pub fn own(identity: impl Into<Arc<Identity>>) -> Self {
-        Self { identity: identity.into(), forwardable: false }
+        Self { identity: identity.into(), leaves: Leaves::Nothing }
     }
 
     /// A token that an external issuer made: pass-through may send it on to engines.
     pub fn external(identity: impl Into<Arc<Identity>>) -> Self {
-        Self { identity: identity.into(), forwardable: true }
+        Self { identity: identity.into(), leaves: Leaves::Itself }
+    }
+
+    /// A token for which engines are shown another: one that the validator got for the same caller. None of the gate's own
+    /// credentials may be that other.
+    pub fn in_place_of(identity: impl Into<Arc<Identity>>, another: BearerToken) -> Self {
+        Self { identity: identity.into(), leaves: Leaves::Another(another) }
     }
 
     /// Whom the token names, as the validator read it.
@@ -189,9 +203,13 @@ impl ValidatedToken {
         &self.identity
     }
 
-    /// Whether the token may be passed on.
-    pub const fn forwardable(&self) -> bool {
-        self.forwardable
+    /// What may be passed on for who showed this token; `None`: nothing.
+    pub fn forwardable(&self, shown: &BearerToken) -> Option<BearerToken> {
+        match &self.leaves {
+            Leaves::Nothing => None,
+            Leaves::Itself => Some(shown.clone()),
+            Leaves::Another(token) => Some(token.clone()),
+        }
     }
 }
 

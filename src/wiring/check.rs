@@ -56,8 +56,8 @@ fn open_to_whom(mut loaded: Loaded, said: Option<&Online>) -> Result<Loaded, Con
     {
         return Err(refusal(loaded, "auth.mode", reason));
     }
-    let openness = loaded.config.openness(stored);
-    loaded.warnings.extend(openness);
+    let cautions = loaded.config.cautions(stored);
+    loaded.warnings.extend(cautions);
     Ok(loaded)
 }
 
@@ -69,10 +69,7 @@ fn refusal(loaded: Loaded, key: &str, reason: String) -> ConfigError {
 fn look_around(config: &Config) -> io::Result<Online> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let said = runtime.block_on(async {
-        let stored = match config.openness(None) {
-            Some(_) => Some(online::ask_database(config).await),
-            None => None,
-        };
+        let stored = if config.hangs_on_the_store() { Some(online::ask_database(config).await) } else { None };
         Online { issuers: online::ask(&config.auth).await, stored }
     });
     // What still fetches has nobody left to tell.

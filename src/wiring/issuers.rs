@@ -140,7 +140,7 @@ fn jwt_config(issuer: &IssuerConfig, leeway: SignedDuration) -> Option<jwt::Issu
         IssuerKind::Oidc(oidc) => jwt::IssuerConfig {
             algorithms: oidc.algorithms.clone(),
             published: Some(Published::Discovered {
-                issuer: issuer.issuers.first().cloned().unwrap_or_default(),
+                issuers: issuer.issuers.clone(),
                 document: Some(oidc.discovery_url.clone()),
             }),
             rules: oidc.keys,
@@ -173,7 +173,7 @@ fn asked_about(issuer: &IssuerConfig) -> Option<IntrospectionIssuer> {
 /// Where an issuer's API tells what its people are called: `WorkOS`'s, at the origin of its keys.
 fn profiles(issuer: &IssuerConfig) -> Result<Option<Arc<dyn ProfileSource>>, IssuerError> {
     let IssuerKind::Workos(WorkosConfig { api_key: Some(key), jwks_url, .. }) = &issuer.kind else { return Ok(None) };
-    let api = WorkosApi::new(origin(jwks_url), issuer.allow_http, &key.clone().into(), USUAL_TIMEOUT);
+    let api = WorkosApi::new(origin(jwks_url), &key.clone().into(), USUAL_TIMEOUT);
     let api = api.map_err(|source| IssuerError::Profiles { issuer: issuer.name().clone(), source })?;
     Ok(Some(Arc::new(api)))
 }

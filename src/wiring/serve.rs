@@ -138,10 +138,6 @@ impl Store {
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     let engine = engine(&config)?;
     let store = Store::open(&config).await?;
-    if config.database.url.stored().is_some() && config.audit.key.is_none() {
-        let message = "is not set: whoever can write the database can make the audit's chain anew (docs/audit.md)";
-        tracing::warn!(key = "audit.key", "{message}");
-    }
     let repository = store.repository();
     let (clock, rng) = (Arc::new(SystemClock), Arc::new(SystemRng));
     let sessions = session_tokens(&config, &*rng);
@@ -161,7 +157,7 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         return Err(RepositoryError::Serialization.into());
     }
     config.exposure(stored).map_err(ServeError::Exposed)?;
-    if let Some(warning) = config.openness(Some(stored)) {
+    for warning in config.cautions(Some(stored)) {
         tracing::warn!(key = warning.key, "{}", warning.message);
     }
 

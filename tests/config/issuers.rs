@@ -52,6 +52,40 @@ fn workos_needs_nothing_but_the_application() {
 }
 
 #[test]
+fn the_key_of_workos_goes_to_workos() {
+    let load = |keys: &str| {
+        load_file(
+            &format!(
+                "[[auth.issuers]]\nname = \"w\"\nkind = \"workos\"\nclient_id = \"client_01\"\napi_key = \"{SECRET}\"\n{keys}\n"
+            ),
+            &[],
+        )
+    };
+    for keys in [
+        "",
+        "jwks_url = \"https://api.workos.com/other/keys\"",
+        "jwks_url = \"http://localhost:4100/keys\"",
+        "jwks_url = \"http://127.0.0.1:4100/keys\"",
+    ] {
+        assert_eq!(load(keys).unwrap().warnings, [], "{keys}");
+    }
+    // Where nobody would look for it, it does not go.
+    for elsewhere in
+        ["https://keys.example/jwks", "https://api.workos.com.example/jwks", "https://api.workos.com:8443/"]
+    {
+        assert_refused(
+            load(&format!("jwks_url = \"{elsewhere}\"")),
+            &["auth.issuers.w.api_key", "would go to", "name it in issuers"],
+        );
+    }
+    let named = "issuers = [\"https://auth.example/\"]\njwks_url = \"https://auth.example/sso/jwks/client_01\"";
+    let loaded = load(named).unwrap();
+    assert!(loaded.warnings[0].to_string().contains("goes to https://auth.example,"), "{:?}", loaded.warnings);
+    let plain = "issuers = [\"http://workos:4100\"]\njwks_url = \"http://workos:4100/keys\"\nallow_http = true";
+    assert_refused(load(plain), &["auth.issuers.w.api_key", "plain http"]);
+}
+
+#[test]
 fn oidc_finds_its_document_and_wants_an_audience() {
     let loaded = load_file(OIDC, &[]).unwrap();
     assert_eq!(loaded.warnings, []);
@@ -146,8 +180,11 @@ fn introspection_needs_a_prefix_that_is_nobody_elses() {
         );
         load_file(&format!("[[auth.issuers]]\n{keys}"), &[])
     };
-    assert!(load("opaque_").is_ok());
-    for prefix in ["", "tgs_", "tgs_more", "t", "my-tgs_", "a b"] {
+    // Service tokens are recognised before: a part of what they begin with takes none of them.
+    for prefix in ["opaque_", "t", "tgs", "my-tgs_", "TGS_"] {
+        assert!(load(prefix).is_ok(), "{prefix}");
+    }
+    for prefix in ["", "tgs_", "tgs_more", "a b", "\u{e4}"] {
         assert_refused(load(prefix), &["auth.issuers.o.prefix"]);
     }
     assert_issuer_refused(
@@ -186,6 +223,7 @@ fn plain_http_goes_to_loopback_or_as_somebody_says() {
     assert_refused(load("http://id.example", ""), &["auth.issuers.corp.issuers", "must be https", "allow_http"]);
     let allowed = load("http://id.example", "allow_http = true\n").unwrap();
     assert!(allowed.warnings[0].message.contains("plain http"), "{:?}", allowed.warnings);
+    assert_refused(load("http://id.localhost", ""), &["must be https"]);
     for bad in ["ftp://id.example", "id.example", "https://ada:pw@id.example"] {
         assert_refused(load(bad, ""), &["must be an http or https URL"]);
     }
@@ -271,6 +309,29 @@ fn single_keys_are_set_by_the_issuers_name() {
     ] {
         assert_refused(load_environment(&variables), &parts);
     }
+}
+
+#[test]
+fn where_each_value_of_an_issuer_came_from_is_told() {
+    let text = OIDC.replace("\"corp\"", "\"my-corp\"");
+    let loaded =
+        load_file(&text, &[("TIDEGATE_AUTH__ISSUERS__MY_CORP__AUDIENCES", "a"), ("ORCHEO_AUTH_JWT_SECRET", SECRET)]);
+    let loaded = loaded.unwrap();
+    let origins = loaded.to_json()["origins"].clone();
+    let origin = |key: &str| origins[format!("auth.issuers.{key}")].as_str().unwrap_or_default().to_owned();
+    assert_eq!(origin("my-corp.audiences"), "$TIDEGATE_AUTH__ISSUERS__MY_CORP__AUDIENCES");
+    for key in ["my-corp.name", "my-corp.kind", "my-corp.issuers"] {
+        assert!(origin(key).ends_with("config.toml:1"), "{key}: {}", origin(key));
+    }
+    for key in ["my-corp.jwks_timeout", "my-corp.max_scopes", "orcheo.max_token_life"] {
+        assert_eq!(origin(key), "default", "{key}");
+    }
+    for key in ["orcheo.name", "orcheo.kind", "orcheo.secret", "orcheo.max_scopes"] {
+        assert_eq!(origin(key), "$ORCHEO_AUTH_JWT_SECRET (alias)", "{key}");
+    }
+    let report = loaded.report();
+    let line = report.lines().find(|line| line.starts_with("audiences = [\"a\"]")).unwrap();
+    assert!(line.ends_with("# $TIDEGATE_AUTH__ISSUERS__MY_CORP__AUDIENCES"), "{report}");
 }
 
 #[test]

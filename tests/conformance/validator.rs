@@ -9,6 +9,7 @@ mod key_sets_under_fire;
 mod kinds;
 mod mint;
 mod opaque;
+mod own;
 mod remembered;
 
 use tidegate::conformance::validator::{self, Subject};

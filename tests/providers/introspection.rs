@@ -75,7 +75,7 @@ impl World {
         let token = BearerToken::new(token);
         assert!(self.validator.recognizes(&token));
         let validated = self.validator.validate(&token).await?;
-        assert!(validated.forwardable());
+        assert_eq!(validated.forwardable(&token).as_ref(), Some(&token));
         Ok(Arc::clone(validated.identity()))
     }
 
@@ -354,6 +354,19 @@ async fn the_longest_prefix_tells_whose_a_token_is() {
     for stranger in ["op", "OP_1", "x", "", "tgs_op_1"] {
         assert!(!world.validator.recognizes(&BearerToken::new(stranger)), "{stranger}");
     }
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_bounded_in_bytes() {
+    let mut answer = active();
+    answer["more"] = json!("x".repeat(900_000));
+    let (server, world) = scripted(Reply::json(&answer)).await;
+    for number in 0..20 {
+        assert!(world.judge(&format!("op_{number}")).await.is_ok());
+    }
+    let (tokens, bytes) = world.validator.remembered().await;
+    assert!((1..20).contains(&tokens) && bytes <= 32 << 20, "{tokens} tokens, {bytes} bytes");
+    assert_eq!(server.count(), 20);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::support::{
 };
 
 fn api(url: &str, key: &str, timeout: Duration) -> WorkosApi {
-    WorkosApi::new(url.parse().unwrap(), false, &SecretString::from(key), timeout).unwrap()
+    WorkosApi::new(url.parse().unwrap(), &SecretString::from(key), timeout).unwrap()
 }
 
 async fn asked(reply: Reply) -> Result<Option<Profile>, ProfileError> {
@@ -73,11 +73,12 @@ async fn an_api_in_trouble_is_an_error_in_bounded_time() {
 
 #[test]
 fn a_key_goes_nowhere_unsafe() {
-    let made = |url: &str, key: &str| {
-        WorkosApi::new(url.parse().unwrap(), false, &SecretString::from(key), Duration::from_secs(5))
-    };
+    let made =
+        |url: &str, key: &str| WorkosApi::new(url.parse().unwrap(), &SecretString::from(key), Duration::from_secs(5));
     assert!(made("https://api.workos.com", "sk_live_1").is_ok());
-    assert!(matches!(made("http://api.workos.com", "sk_live_1"), Err(BadWorkosApi::Address(_))));
+    for plain in ["http://api.workos.com", "http://workos:4100", "http://10.0.0.1"] {
+        assert!(matches!(made(plain, "sk_live_1"), Err(BadWorkosApi::Address(_))), "{plain}");
+    }
     for key in ["", "sk live", "sk\n"] {
         assert!(matches!(made("https://api.workos.com", key), Err(BadWorkosApi::Key)));
     }

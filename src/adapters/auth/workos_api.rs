@@ -56,12 +56,13 @@ struct User {
 }
 
 impl WorkosApi {
-    /// The API at an address ([`USUAL_URL`]) with the key of the environment; a question takes at most `timeout`.
+    /// The API at an address ([`USUAL_URL`]) with the key of the environment, which goes by https or to loopback, whatever
+    /// is allowed for keys that are public; a question takes at most `timeout`.
     ///
     /// # Errors
     /// [`BadWorkosApi`].
-    pub fn new(url: Url, allow_http: bool, key: &SecretString, timeout: Duration) -> Result<Self, BadWorkosApi> {
-        let address = Address::new(url, allow_http)?;
+    pub fn new(url: Url, key: &SecretString, timeout: Duration) -> Result<Self, BadWorkosApi> {
+        let address = Address::new(url, false)?;
         let key = key.expose_secret();
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(BadWorkosApi::Key);

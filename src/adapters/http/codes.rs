@@ -86,7 +86,7 @@ codes! {
         "Read it again, decide again, and send the new `ETag`.";
     REQUEST_MISDIRECTED = "request.misdirected" [MISDIRECTED_REQUEST]
         "The request was sent to another host",
-        "With `auth.mode = \"disabled\"` only requests to this machine's own addresses, `localhost` and the host of `server.public_url` are answered, so that a web page cannot reach the gate through a name of its own.",
+        "With `auth.mode = \"disabled\"`, and with `optional` while there is no credential, only requests to this machine's own addresses, `localhost` and the host of `server.public_url` are answered, so that a web page cannot reach the gate through a name of its own.",
         "Use one of those names, or set up authentication.";
     REQUEST_UPGRADE_REQUIRED = "request.upgrade_required" [UPGRADE_REQUIRED]
         "The address speaks WebSocket",

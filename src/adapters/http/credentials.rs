@@ -7,8 +7,9 @@ use crate::{app::authenticate::Credential, domain::bearer::BearerToken};
 /// What is not even read.
 const MOST_BYTES: usize = 16 * 1024;
 
-/// The credential of the headers: one `Authorization` of one scheme, one blank and one token.
-pub(super) fn of_headers(headers: &HeaderMap) -> Credential {
+/// The credential of a request's headers: one `Authorization` of one scheme, one blank and one token. This is how the gate
+/// reads it; routes of your own should not read it otherwise.
+pub fn of_headers(headers: &HeaderMap) -> Credential {
     let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
     match (values.next(), values.next()) {
         (None, _) => Credential::Missing,
@@ -22,17 +23,18 @@ fn of_value(value: &HeaderValue) -> Credential {
     if bytes.len() > MOST_BYTES {
         return Credential::Malformed;
     }
-    let (scheme, rest) = match bytes.iter().position(|byte| *byte == b' ') {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let (scheme, rest) = match bytes.iter().position(is_blank) {
         Some(blank) => bytes.split_at(blank),
         None => (bytes, &[][..]),
     };
     if !scheme.eq_ignore_ascii_case(b"Bearer") {
         return Credential::Missing;
     }
-    if rest.iter().all(|byte| *byte == b' ') {
+    if rest.iter().all(is_blank) {
         return Credential::Missing;
     }
-    match std::str::from_utf8(rest.get(1..).unwrap_or_default()) {
+    match std::str::from_utf8(rest.strip_prefix(b" ").unwrap_or_default()) {
         Ok(token) if is_token(token) => Credential::Bearer(BearerToken::new(token)),
         _ => Credential::Malformed,
     }
@@ -75,7 +77,7 @@ mod tests {
         for nothing in ["", "Bearer", "Bearer ", "Basic YTpi", "Bearerabc", "Token abc"] {
             assert_eq!(of(&[nothing]), "none", "{nothing:?}");
         }
-        for malformed in ["Bearer  abc", "Bearer a b", "Bearer abc,def ghi", "Bearer a\tb"] {
+        for malformed in ["Bearer  abc", "Bearer a b", "Bearer abc,def ghi", "Bearer a\tb", "Bearer\tabc"] {
             assert_eq!(of(&[malformed]), "malformed", "{malformed:?}");
         }
         assert_eq!(of(&["Bearer abc", "Bearer abc"]), "malformed");

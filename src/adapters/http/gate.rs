@@ -266,12 +266,17 @@ impl Gate {
         }
     }
 
-    /// A gate that anybody may enter is safe where only this machine reaches it; but any page that somebody opens here can
-    /// send it what needs no preflight. (Pages under a foreign `Host` are refused before.)
+    /// A gate that anybody may enter is safe where only this machine reaches it; but a page that somebody opens here reaches
+    /// it, too: under a name of its own that leads here, or by what a browser sends without asking first.
     fn judge_page(&self, request: &Request, caller: Option<&Caller>) -> Result<(), Problem> {
-        let anybody = caller.is_some_and(|caller| caller.identity.kind == IdentityKind::Anonymous)
-            && self.app.authenticator.lets_anybody_in();
-        if anybody && !request.method().is_safe() && self.cors.is_foreign(request.headers()) {
+        let anonymous = caller.is_some_and(|caller| caller.identity.kind == IdentityKind::Anonymous);
+        if !anonymous || !self.app.authenticator.lets_anybody_in() {
+            return Ok(());
+        }
+        if !headers::is_own_host(request, self.settings.public_host.as_deref()) {
+            return Err(Problem::plain(codes::REQUEST_MISDIRECTED));
+        }
+        if !request.method().is_safe() && self.cors.is_foreign(request.headers()) {
             return Err(Problem::plain(codes::REQUEST_ORIGIN_FORBIDDEN));
         }
         Ok(())

@@ -95,6 +95,7 @@ use self::{
 };
 pub use self::{
     client_address::TrustedProxies,
+    credentials::of_headers as credential,
     document::Document,
     explain::{Asked, Explanation, explain, explain_refusal},
     server::serve,

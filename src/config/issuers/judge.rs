@@ -186,7 +186,8 @@ fn parse_url(text: &str) -> Result<Url, String> {
         .ok_or_else(|| "must be an http or https URL, without credentials in it".to_owned())
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// As whoever makes the call sees it.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

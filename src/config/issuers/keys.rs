@@ -79,12 +79,30 @@ pub(super) fn find(name: &str) -> Option<&'static IssuerKey> {
     KEYS.iter().find(|key| key.name == name)
 }
 
+/// Whether a list of issuers in JSON sets a secret of one.
+pub(in crate::config) fn names_secret(list: &str) -> bool {
+    KEYS.iter().filter(|key| key.kind == Kind::Secret).any(|key| list.contains(&format!("\"{}\"", key.name)))
+}
+
 /// Why there is no such key.
 pub(super) fn unknown(name: &str) -> String {
     match nearest(name, KEYS.iter().map(|key| key.name)) {
         Some(near) => format!("unknown key; did you mean {near}?"),
         None => {
             format!("unknown key; an issuer has {}", KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::REFERENCE;
+
+    #[test]
+    fn every_key_stands_in_the_shipped_file() {
+        for key in KEYS {
+            assert!(REFERENCE.contains(&format!("\n# {} = ", key.name)), "{}", key.name);
         }
     }
 }

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    super::key::nearest, Algorithm, Audience, IntrospectionConfig, IssuerKind, JwtConfig, KeyRules, OidcConfig,
-    WorkosConfig, judge::Judge, keys::Sort,
+    super::key::nearest,
+    Algorithm, Audience, IntrospectionConfig, IssuerKind, JwtConfig, KeyRules, OidcConfig, WorkosConfig,
+    judge::{Judge, is_loopback},
+    keys::Sort,
 };
 use crate::domain::service_token;
 
@@ -45,8 +47,30 @@ fn workos(judge: &mut Judge<'_>) -> Option<Judged> {
         Some(any) => any,
     };
     let issuers = issuers.filter(|issuers| !issuers.is_empty()).unwrap_or_else(known);
+    if api_key.is_some() {
+        judge_api(judge, &jwks_url, &issuers);
+    }
     let kind = WorkosConfig { client_id, algorithms, jwks_url, keys, api_key, webhook_secret };
     Some((issuers, audiences, IssuerKind::Workos(kind)))
+}
+
+/// The API is asked at the origin of the keys: at `WorkOS`'s, on this machine, or where the issuer itself is. To others its
+/// key does not go, and nowhere by plain http.
+fn judge_api(judge: &mut Judge<'_>, jwks_url: &Url, issuers: &[String]) {
+    let origin = jwks_url.origin();
+    let shown = origin.ascii_serialization();
+    if shown == WORKOS || is_loopback(jwks_url) {
+        return;
+    }
+    let is_issuer = || issuers.iter().any(|iss| Url::parse(iss).is_ok_and(|iss| iss.origin() == origin));
+    if jwks_url.scheme() != "https" {
+        judge.refuse("api_key", format!("would go to {shown} by plain http: it goes by https, or to loopback"));
+    } else if is_issuer() {
+        judge.warn("api_key", format!("goes to {shown}, where jwks_url is, and not to {WORKOS}"));
+    } else {
+        let reason = format!("would go to {shown}, where jwks_url is; if that is WorkOS, name it in issuers");
+        judge.refuse("api_key", reason);
+    }
 }
 
 fn oidc(judge: &mut Judge<'_>) -> Option<Judged> {
@@ -196,10 +220,10 @@ fn introspection(judge: &mut Judge<'_>) -> Option<Judged> {
     Some((issuers, audiences.unwrap_or(Audience::NotJudged), IssuerKind::Introspection(kind)))
 }
 
-/// Service tokens are judged before, so nothing that may begin one can begin another's.
+/// Service tokens are judged before: a shorter prefix than theirs leaves them alone, a longer one would never be asked.
 fn parse_prefix(prefix: String) -> Result<String, String> {
-    if prefix.contains(service_token::PREFIX) || service_token::PREFIX.starts_with(&prefix) {
-        return Err("must not be what service tokens begin with, tgs_, nor a part or an extension of it".to_owned());
+    if prefix.starts_with(service_token::PREFIX) {
+        return Err("must not begin with tgs_: what does is judged as a service token".to_owned());
     }
     if !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("must be visible ASCII without blanks: nothing else fits into a header".to_owned());

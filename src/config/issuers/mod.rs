@@ -11,11 +11,16 @@ mod table;
 use serde_json::Value;
 use url::Url;
 
-use super::{problem::Findings, secret::Secret};
+use super::{
+    origin::{Origin, Origins},
+    problem::Findings,
+    secret::Secret,
+};
 use crate::domain::{issuer::IssuerPolicy, user::IssuerName};
 
 pub(super) use self::{
     dangers::judge_together,
+    keys::names_secret,
     table::{Setting, kind_of},
 };
 pub use crate::adapters::auth::jwt::{Algorithm, Audience, KeyRules};
@@ -73,7 +78,7 @@ pub struct WorkosConfig {
 /// An `OpenID` provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OidcConfig {
-    /// Where its discovery document is, whose `issuer` must be the first of the configured ones.
+    /// Where its discovery document is, whose `issuer` must be one of the configured ones.
     pub discovery_url: Url,
     /// The algorithms that its tokens may have.
     pub algorithms: Vec<Algorithm>,
@@ -136,15 +141,27 @@ impl IssuerConfig {
     }
 }
 
-/// Judges what is written of issuers: `aliases` lie below the list, what is set `by_name` above it.
+/// Judges what is written of issuers: `aliases` lie below the list, what is set `by_name` above it. Notes where each of
+/// their values came from.
 pub(super) fn judge(
     aliases: Vec<Setting>,
     list: &[figment::value::Dict],
     by_name: Vec<Setting>,
+    origins: &mut Origins,
     findings: &mut Findings,
 ) -> Vec<IssuerConfig> {
     let tables = table::gather(aliases, list, by_name, findings);
-    tables.iter().filter_map(|table| judge::judge(table, findings)).collect()
+    let judged = tables.iter().filter_map(|table| judge::judge(table, findings).map(|issuer| (table, issuer)));
+    judged
+        .map(|(table, issuer)| {
+            for key in keys::KEYS.iter().map(|key| key.name) {
+                let of_list = || if table.is_listed(key) { origins.of(LIST) } else { Origin::Default };
+                let origin = table.origin(key).cloned().unwrap_or_else(of_list);
+                origins.note(format!("{PREFIX}{}.{key}", issuer.name()), origin);
+            }
+            issuer
+        })
+        .collect()
 }
 
 /// The list as `config check` shows it.

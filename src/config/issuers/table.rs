@@ -84,9 +84,15 @@ impl Table {
         self.values.get(key).and_then(|value| value.deserialize().ok())
     }
 
-    /// Where a key came from that is set by name.
+    /// Where a key came from that is set by name; whoever set the first of them, named the issuer.
     pub(super) fn origin(&self, key: &str) -> Option<&Origin> {
-        self.origins.get(key)
+        let names = || self.origins.values().next().filter(|_| key == "name" && !self.has("name"));
+        self.origins.get(key).or_else(names)
+    }
+
+    /// Whether a key has its value from the list.
+    pub(super) fn is_listed(&self, key: &str) -> bool {
+        self.has(key) && !self.origins.contains_key(key)
     }
 
     fn set(&mut self, setting: Setting) {

@@ -140,6 +140,14 @@ pub async fn a_long_token_is_not_read(subject: &Subject) -> Outcome {
     for length in [16 * 1024, 64 * 1024, 1024 * 1024] {
         subject.is_invalid(&subject.token_with(&[("more", json!("x".repeat(length)))])).await?;
     }
+    // Whatever else is wrong with it: that would have to be read.
+    let long = ("more", json!("x".repeat(64 * 1024)));
+    for header in [("alg", json!("none")), ("kid", json!("unknown")), ("typ", json!("JOSE"))] {
+        subject.is_invalid(&subject.token(&[header], std::slice::from_ref(&long))).await?;
+    }
+    for claim in [("iss", json!("https://attacker.example")), ("aud", json!("others")), ("exp", json!(0))] {
+        subject.is_invalid(&subject.token_with(&[claim, long.clone()])).await?;
+    }
     let header = Value::Object(subject.mint.header()).to_string();
     subject.is_invalid(&subject.sign_texts(&header, &format!("{{\"a\":{}", "[".repeat(8_000)))).await
 }

@@ -2,13 +2,90 @@
 //! [`CASES`] one by one.
 //!
 //! ```
-//! # async fn doc(subject: tidegate::conformance::validator::Subject) {
-//! use tidegate::conformance::validator;
+//! use std::sync::Arc;
 //!
-//! // `subject` is your validator, a clock that it reads, and a `Mint` that signs as its issuer does.
+//! use async_trait::async_trait;
+//! use josekit::jws::{HS256, JwsSigner};
+//! use serde_json::json;
+//! use tidegate::{
+//!     adapters::{
+//!         auth::jwt::{Audience, IssuerConfig, JwtIssuer, JwtValidator, Upkeep},
+//!         clock::ManualClock,
+//!     },
+//!     conformance::validator::{self, Judged, Mint, Subject},
+//!     domain::{
+//!         bearer::BearerToken,
+//!         issuer::{IssuerPolicy, Provision},
+//!         json::JsonObject,
+//!         user::IssuerName,
+//!     },
+//!     ports::token_validator::{Rejection, TokenValidator, ValidatedToken},
+//! };
+//!
+//! const SECRET: &str = "what-the-partner-and-we-alone-know";
+//!
+//! /// JWTs of a partner's. Engines know nothing of partners: they are shown a token of their own.
+//! #[derive(Debug)]
+//! struct Partners(JwtValidator);
+//!
+//! #[async_trait]
+//! impl TokenValidator for Partners {
+//!     fn recognizes(&self, token: &BearerToken) -> bool {
+//!         self.0.recognizes(token)
+//!     }
+//!
+//!     async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, Rejection> {
+//!         let found = self.0.validate(token).await?;
+//!         Ok(ValidatedToken::in_place_of(Arc::clone(found.identity()), BearerToken::new("for-engines")))
+//!     }
+//! }
+//!
+//! /// Signs as the partner does.
+//! #[derive(Debug)]
+//! struct Partner;
+//!
+//! impl Mint for Partner {
+//!     fn header(&self) -> JsonObject {
+//!         JsonObject::from_iter([("alg".to_owned(), json!("HS256"))])
+//!     }
+//!
+//!     fn claims(&self) -> JsonObject {
+//!         JsonObject::from_iter([("iss".to_owned(), json!("partner")), ("aud".to_owned(), json!("gate"))])
+//!     }
+//!
+//!     fn sign(&self, text: &[u8]) -> Vec<u8> {
+//!         HS256.signer_from_bytes(SECRET).and_then(|signer| signer.sign(text)).unwrap_or_default()
+//!     }
+//!
+//!     fn public_key_forms(&self) -> Vec<Vec<u8>> {
+//!         Vec::new()
+//!     }
+//!
+//!     fn judges_issuer(&self) -> Judged {
+//!         Judged::Always
+//!     }
+//!
+//!     fn judges_audience(&self) -> Judged {
+//!         Judged::Always
+//!     }
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock = Arc::new(ManualClock::at("2026-01-01T00:00:00Z".parse()?));
+//! let upkeep = Upkeep { clock: clock.clone(), tasks: Default::default(), stop: Default::default() };
+//! let config = IssuerConfig {
+//!     issuers: vec!["partner".to_owned()],
+//!     audience: Audience::of(vec!["gate".to_owned()]),
+//!     secret: Some(SECRET.into()),
+//!     ..IssuerConfig::jwt(IssuerPolicy::new(IssuerName::parse("partner")?, Provision::None))
+//! };
+//! let partners = JwtValidator::new(vec![JwtIssuer::new(config, &upkeep)?], clock.clone(), Arc::default())?;
+//! let subject = Subject { validator: Arc::new(Partners(partners)), clock, mint: Box::new(Partner) };
 //! if let Err(broken) = validator::check(&subject).await {
 //!     panic!("{}", broken.join("\n"));
 //! }
+//! # Ok(())
 //! # }
 //! ```
 

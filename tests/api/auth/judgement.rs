@@ -478,6 +478,14 @@ async fn a_token_that_is_too_long_is_not_read() {
     let long = by_secret(&json!({"padding": "x".repeat(14_000)}));
     assert!(long.len() > 16 << 10);
     refuses(&gate, &[("over 16 KiB", long, "auth.invalid_token")]).await;
+    // Whatever else would be said of it.
+    let padding = "x".repeat(64 << 10);
+    let huge = by_secret(&json!({"padding": padding}));
+    let unsigned =
+        signed(r#"{"alg":"none"}"#, &claims("x", "ada", &json!({"padding": padding})).to_string(), |_| vec![]);
+    let stale = by_secret(&json!({"padding": padding, "exp": 1}));
+    let kid = KEYS.first.token_with(&json!({"kid": padding}), &claims(BY_KEYS, "ada", &json!({})));
+    refuses(&gate, &[huge, unsigned, stale, kid].map(|token| ("64 KiB", token, "auth.invalid_token"))).await;
     let long = by_secret(&json!({"padding": "x".repeat(11_000)}));
     assert!(long.len() < 16 << 10);
     takes(&gate, &[("under 16 KiB", long)]).await;

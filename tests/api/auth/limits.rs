@@ -424,10 +424,12 @@ async fn an_opaque_token_is_of_nobody_until_its_maker_says_whose_it_was() {
         inactive.url("/introspect")
     );
     let gate = limited_with(&issuer, &[]);
-    for _ in 0..5 {
-        from(&gate.caller("o_gone"), "192.0.2.1").await.problem(401, "auth.invalid_token");
+    for number in 0..5 {
+        from(&gate.caller(format!("o_gone_{number}")), "192.0.2.1").await.problem(401, "auth.invalid_token");
     }
-    from(&gate.caller("o_gone"), "192.0.2.1").await.problem(429, "auth.rate_limited.ip");
+    assert_eq!(inactive.count(), 5);
+    from(&gate.caller("o_gone_5"), "192.0.2.1").await.problem(429, "auth.rate_limited.ip");
+    assert_eq!(inactive.count(), 5, "from a limited address nothing is judged, so nobody is asked");
     inactive.reply(Reply::json(&json!({"active": true, "sub": "ada", "aud": "another", "exp": now() + 60})));
     for number in 0..3 {
         let answer = from(&gate.caller(format!("o_{number}")), &format!("192.0.2.5{number}")).await;

@@ -1,16 +1,22 @@
 //! Modes and what counts as a credential (authentication.md section 2).
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
 
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::{
     mint::{SECRET, claims, secret},
     setup::{BOOTSTRAP, gate_with, log, refusal, run, start, whoami, with_config},
 };
 use crate::{
-    api::gate::{Gate, until},
-    support::postgres::TestDatabase,
+    api::gate::{DEADLINE, Gate, until},
+    support::{postgres::TestDatabase, process::free_port},
 };
 
 fn issuer(mode: &str) -> String {
@@ -127,7 +133,8 @@ async fn a_service_token_that_was_ever_stored_keeps_the_gate_shut() {
     let config = "[auth]\nmode = \"optional\"\n[server]\nbind = \"0.0.0.0:8080\"\n";
     let told = with_config(&["config", "check", "--online", "--json"], config, &[shared]).await.ok().json();
     assert_eq!(told["database"], json!({"ok": true, "credential_stored": true, "failure": null}));
-    assert_eq!(told["warnings"], json!([]));
+    let named: Vec<_> = told["warnings"].as_array().unwrap().iter().map(|warning| &warning["key"]).collect();
+    assert_eq!(named, ["audit.key"], "and nothing of the mode: {told}");
 }
 
 #[tokio::test]
@@ -188,13 +195,18 @@ async fn a_gate_that_anybody_may_enter_says_so_and_takes_no_orders_of_foreign_pa
             make("stolen", origin).await.problem(403, "request.origin_forbidden");
             anyone.get("/api/whoami").header("Origin", origin).await.is(200);
         }
+        for host in ["rebound.example", "localhost.evil.example", "127.0.0.1.evil.example"] {
+            anyone.get("/api/whoami").header("Host", host).await.problem(421, "request.misdirected");
+        }
+        anyone.get("/api/whoami").header("Host", "localhost").await.is(200);
         for origin in [format!("http://127.0.0.1:{}", gate.port()), "https://app.example".to_owned()] {
             // The body is read: it names one thing too many.
             make("own", &origin).await.problem(400, "request.invalid");
         }
     }
-    // Whoever shows a token may come from anywhere.
+    // Where there is a credential the anonymous have no more than the config says, and may come from anywhere; so may tokens.
     let gate = Gate::with(&[BOOTSTRAP, ("TIDEGATE_AUTH__MODE", "optional")]);
+    gate.anonymous().get("/api/whoami").header("Host", "gate.example").await.is(200);
     let made = gate.root().post("/api/workspaces", json!({"id": "demo"})).header("Origin", "https://app.example").await;
     made.is(201);
 }
@@ -207,12 +219,44 @@ async fn what_is_open_is_named_before_the_start() {
     assert_eq!(keys, ["auth.anonymous_scopes", "auth.mode"], "{told}");
     let told = with_config(&["config", "check", "--online"], optional, &[]).await.ok();
     assert!(told.stdout.contains("without any credential") && told.stdout.contains("holds no credential"), "{told:?}");
-    let disabled = "[auth]\nmode = \"disabled\"\n[server]\ncors_allow_origins = [\"*\"]\n";
+    let disabled =
+        "[auth]\nmode = \"disabled\"\n[server]\ncors_allow_origins = [\"*\"]\npublic_url = \"https://gate.example\"\n";
     let told = with_config(&["config", "check"], disabled, &[]).await.ok();
     assert!(told.stdout.contains("server.cors_allow_origins: in mode disabled"), "{told:?}");
+    assert!(told.stdout.contains("server.public_url: in mode disabled"), "{told:?}");
     // A database that cannot be asked is a failure of its own.
     let away = [("TIDEGATE_DATABASE__URL", "postgres://ada:s3cret@127.0.0.1:1/gate")];
     let told = with_config(&["config", "check", "--online"], optional, &away).await;
     assert_eq!(told.code, 1, "{told:?}");
     assert!(told.stdout.contains("FAILED: the database") && !told.said().contains("s3cret"), "{told:?}");
+}
+
+#[tokio::test]
+async fn on_a_terminal_the_first_token_is_shown_and_lies_in_no_file() {
+    let folder = TempDir::new().unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let terminal = "import pty, sys; pty.spawn(sys.argv[1:])";
+    let mut command = Command::new("python3");
+    command.args(["-c", terminal, env!("CARGO_BIN_EXE_tidegate"), "serve", "--bind", &address]);
+    command.env_clear().env("HOME", folder.path()).env("PATH", "/usr/bin:/bin").current_dir(folder.path());
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let shown = BufReader::new(child.stdout.take().unwrap()).lines();
+    let secret = tokio::task::spawn_blocking(move || {
+        let mut lines = shown.map(Result::unwrap);
+        lines.find_map(|line| Some(line.trim().strip_prefix("export TIDEGATE_TOKEN=")?.to_owned()))
+    });
+    let secret = tokio::time::timeout(DEADLINE, secret).await.expect("it is shown").unwrap().expect("it is shown");
+    let url = format!("http://{address}");
+    let variables = [("TIDEGATE_URL", url.as_str()), ("TIDEGATE_TOKEN", secret.as_str())];
+    let told = until("the gate", || async {
+        let ran = run(&["whoami", "--json"], &variables).await;
+        (ran.code == 0).then(|| ran.json())
+    })
+    .await;
+    // With its terminal the gate goes, too.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((&told["token_id"], &told["all_workspaces"]), (&json!("first"), &json!(true)));
+    let files = fs::read_dir(folder.path().join("data")).unwrap().map(|file| file.unwrap().file_name());
+    assert!(files.into_iter().all(|name| !name.to_string_lossy().contains("first-token")));
 }

@@ -1,5 +1,8 @@
 //! Issuers that are asked over the network: key sets, discovery, introspection, WorkOS (authentication.md section 1).
 
+use std::time::Instant;
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
@@ -23,6 +26,12 @@ fn oidc(provider: &OidcProvider, more: &str) -> String {
 
 async fn good(provider: &OidcProvider) -> String {
     provider.user_token("ada").audience("tidegate").scope("workflows:read").mint().await
+}
+
+/// A token of a key that the provider has, signed by nobody's.
+fn forged(provider: &OidcProvider) -> String {
+    let header = json!({"kid": provider.first_kid()});
+    Key::new("RS256", "x").token_with(&header, &claims_of(provider.issuer(), "ada", &json!({})))
 }
 
 /// The answer to a token once it is this status.
@@ -67,19 +76,88 @@ async fn an_openid_providers_tokens_are_judged() {
 async fn a_rotated_key_is_found_and_a_removed_one_forgotten() {
     let provider = OidcProvider::start().await;
     let gate = gate(&oidc(&provider, "jwks_cache_ttl = 1"));
-    let old = good(&provider).await;
+    let (old, unseen) = (good(&provider).await, good(&provider).await);
     becomes(&gate, &old, 200).await;
     let kid = provider.add_key("RS256").await;
     provider.sign_with(&kid).await;
     becomes(&gate, &good(&provider).await, 200).await;
     whoami(&gate.caller(&old)).await;
     provider.remove_key(provider.first_kid()).await;
-    // What has been verified before is remembered for a minute at most; a token not seen before is judged by the keys.
-    let unseen =
-        provider.user_token("eve").audience("tidegate").header(&json!({"kid": provider.first_kid()})).mint().await;
     let refused = becomes(&gate, &unseen, 401).await;
     refused.problem(401, "auth.invalid_token");
+    // Nor is anybody remembered by it.
+    gate.caller(&old).get("/api/whoami").await.problem(401, "auth.invalid_token");
     whoami(&gate.caller(good(&provider).await)).await;
+}
+
+#[tokio::test]
+async fn the_last_good_keys_serve_so_long_and_no_longer() {
+    let provider = OidcProvider::start().await;
+    let gate = gate(&oidc(&provider, "jwks_cache_ttl = 1\njwks_max_stale = 3"));
+    let (seen, unseen) = (good(&provider).await, good(&provider).await);
+    whoami(&gate.caller(&seen)).await;
+    provider.go_down().await;
+    whoami(&gate.caller(&seen)).await;
+    // Who was verified by them is remembered no longer than they serve.
+    becomes(&gate, &seen, 503).await.problem(503, "auth.key_unavailable");
+    gate.caller(&unseen).get("/api/whoami").await.problem(503, "auth.key_unavailable");
+    provider.come_back().await;
+    becomes(&gate, &seen, 200).await;
+}
+
+#[tokio::test]
+async fn keys_that_may_not_be_stale_serve_while_the_provider_does() {
+    let provider = OidcProvider::start().await;
+    let gate = gate(&oidc(&provider, "jwks_max_stale = 0"));
+    for _ in 0..3 {
+        whoami(&gate.caller(good(&provider).await)).await;
+    }
+    let forged = forged(&provider);
+    gate.caller(&forged).get("/api/whoami").await.problem(401, "auth.invalid_token");
+    provider.go_down().await;
+    becomes(&gate, &forged, 503).await.problem(503, "auth.key_unavailable");
+}
+
+#[tokio::test]
+async fn a_provider_may_go_by_several_names() {
+    let provider = OidcProvider::start().await;
+    let config = oidc(&provider, &format!("discovery_url = \"{}\"", provider.discovery_url()));
+    let own = format!("\"{}\"", provider.issuer());
+    let gate = gate(&config.replace(&own, &format!("\"https://old.test\", {own}")));
+    let me = becomes(&gate, &good(&provider).await, 200).await;
+    assert_eq!(me["issuer"], "corp");
+    let old = provider.user_token("ada").audience("tidegate").claims(&json!({"iss": "https://old.test"})).mint().await;
+    assert_eq!(whoami(&gate.caller(old)).await["subject"], "ada");
+}
+
+#[tokio::test]
+async fn however_many_ask_at_once_the_keys_are_fetched_once_in_two_seconds() {
+    let (key, stranger) = (Key::new("EdDSA", "k"), Key::new("EdDSA", "k"));
+    let provider = Scripted::start(Reply::json(&set(&[&key]))).await;
+    let gate = gate(&format!(
+        "[[auth.issuers]]\nname = \"k\"\nkind = \"jwt\"\nissuers = [\"https://keys.test\"]\naudiences = [\"tidegate\"]\n\
+         algorithms = [\"EdDSA\"]\njwks_url = \"{}\"\n",
+        provider.url("/jwks")
+    ));
+    let token = |number: u32| key.token(&claims_of("https://keys.test", &format!("user-{number}"), &json!({})));
+    let known = join_all((0..100).map(|number| gate.caller(token(number)).get("/api/whoami").into_future())).await;
+    assert!(known.iter().all(|answer| answer.status == 200), "{:?}", known.iter().find(|answer| answer.status != 200));
+    assert_eq!(provider.count(), 1);
+    let (begun, before) = (Instant::now(), provider.count());
+    for round in 0..10 {
+        let unknown = (0..100).map(|number| {
+            let header = json!({"kid": format!("unknown-{round}-{number}")});
+            gate.caller(stranger.token_with(&header, &claims_of("https://keys.test", "eve", &json!({}))))
+        });
+        let known = (0..10).map(|number| gate.caller(token(1_000 + round * 10 + number)));
+        let unknown = join_all(unknown.map(|caller| async move { caller.get("/api/whoami").await.status }));
+        let known = join_all(known.map(|caller| async move { caller.get("/api/whoami").await.status }));
+        let (unknown, known) = tokio::join!(unknown, known);
+        assert!(unknown.iter().all(|status| *status == 401) && known.iter().all(|status| *status == 200));
+    }
+    let allowed = 2 + begun.elapsed().as_secs() / 2;
+    let fetched = u64::try_from(provider.count() - before).unwrap();
+    assert!(fetched <= allowed, "{fetched} fetches, {allowed} allowed");
 }
 
 #[tokio::test]

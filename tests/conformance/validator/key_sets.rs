@@ -359,9 +359,33 @@ async fn the_document_may_be_elsewhere() {
     let issuer = "https://idp.example";
     let provider = Scripted::start(Reply::json(&json!({"issuer": issuer, "jwks_uri": keys.url("/")}))).await;
     let document = Some(Url::parse(&provider.url("/inside/discovery")).unwrap());
-    let published = Some(Published::Discovered { issuer: issuer.to_owned(), document });
+    let published = Some(Published::Discovered { issuers: vec![issuer.to_owned()], document });
     let config = IssuerConfig { issuers: vec![issuer.to_owned()], published, ..jwt(&[Algorithm::EdDsa]) };
     let validator = ground.validator([config]);
     assert_eq!(refusal(&validator, &key.token(&ground.claims(&json!({"iss": issuer})))).await, None);
     assert_eq!(provider.requests()[0].target(), "/inside/discovery");
+}
+
+/// One provider that goes by several names: the document has one of them, tokens any.
+#[tokio::test]
+async fn a_document_may_have_any_of_the_issuers_names_and_no_other() {
+    let (ground, key) = (Ground::new(), another("first"));
+    let keys = Scripted::start(Reply::json(&set(&[&key]))).await;
+    let names = ["https://new.example", "https://old.example"].map(str::to_owned);
+    let judged = async |says: &str| {
+        let document = json!({"issuer": says, "jwks_uri": keys.url("/")});
+        let provider = Scripted::start(Reply::json(&document)).await;
+        let document = Some(Url::parse(&provider.url("/discovery")).unwrap());
+        let published = Some(Published::Discovered { issuers: names.to_vec(), document });
+        let config = IssuerConfig { issuers: names.to_vec(), published, ..jwt(&[Algorithm::EdDsa]) };
+        let validator = ground.validator([config]);
+        let token = |iss: &str| key.token(&ground.claims(&json!({"iss": iss})));
+        [refusal(&validator, &token(&names[0])).await, refusal(&validator, &token(&names[1])).await]
+    };
+    for name in &names {
+        assert_eq!(judged(name).await, [None, None], "{name}");
+    }
+    for other in ["https://new.example/", "https://attacker.example", ""] {
+        assert_eq!(judged(other).await, [Some(AuthError::KeyUnavailable), Some(AuthError::KeyUnavailable)], "{other}");
+    }
 }

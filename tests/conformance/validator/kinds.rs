@@ -112,13 +112,17 @@ pub(super) async fn refusal(validator: &JwtValidator, token: &str) -> Option<Aut
 
 fn subject(ground: Ground, config: IssuerConfig, mint: KeyMint) -> Subject {
     let validator = Arc::new(ground.validator([config]));
+    subject_of(ground, validator, mint)
+}
+
+/// A validator on this ground, and what signs for it.
+pub(super) fn subject_of(ground: Ground, validator: Arc<dyn TokenValidator>, mut mint: KeyMint) -> Subject {
     let clock = Arc::clone(&ground.clock);
-    let mut mint = mint;
     mint.beneath.push(Box::new(ground));
     Subject { validator, clock, mint: Box::new(mint) }
 }
 
-fn mint(key: Key) -> KeyMint {
+pub(super) fn mint(key: Key) -> KeyMint {
     KeyMint {
         key,
         claims: json!({"iss": ISSUER, "aud": AUDIENCE}),

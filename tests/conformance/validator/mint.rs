@@ -38,11 +38,19 @@ fn rsa() -> &'static RsaKeyPair {
     PAIR.get_or_init(|| RsaKeyPair::generate(2_048).unwrap())
 }
 
+/// A public key as somebody might read it for a secret: DER, PEM with and without its last line end, JWK, and the bare
+/// numbers of that.
 fn forms(pair: &dyn KeyPair) -> Vec<Vec<u8>> {
     let pem = pair.to_pem_public_key();
     let trimmed = pem.trim_ascii_end().to_vec();
     let jwk = pair.to_jwk_public_key();
-    vec![pair.to_der_public_key(), pem, trimmed, jwk.to_string().into_bytes()]
+    let number = |name: &str| jwk.parameter(name).and_then(Value::as_str).map(|text| text.as_bytes().to_vec());
+    let numbers: Vec<_> = ["n", "x", "y"].into_iter().filter_map(number).collect();
+    let bare = numbers.iter().map(|text| URL_SAFE_NO_PAD.decode(text).unwrap()).collect::<Vec<_>>();
+    let point = bare.concat();
+    let mut forms = vec![pair.to_der_public_key(), pem, trimmed, jwk.to_string().into_bytes(), point];
+    forms.extend(numbers.into_iter().chain(bare));
+    forms
 }
 
 impl Key {

@@ -76,6 +76,12 @@ impl IntrospectionValidator {
         Ok(Self { issuers, clock, signals, verdicts })
     }
 
+    /// How many tokens are remembered, and about how many bytes they take.
+    pub async fn remembered(&self) -> (u64, u64) {
+        self.verdicts.run_pending_tasks().await;
+        (self.verdicts.entry_count(), self.verdicts.weighted_size())
+    }
+
     fn issuer_of(&self, token: &BearerToken) -> Option<&Issuer> {
         self.issuers.iter().find(|issuer| token.expose().starts_with(&issuer.prefix))
     }

@@ -27,7 +27,7 @@ pub(super) struct Believed<'a> {
 /// # Errors
 /// [`AuthError::InvalidToken`]; [`AuthError::KeyUnavailable`] when the keys cannot be had.
 pub(super) async fn believe<'a>(
-    token: Unverified<'_>,
+    mut token: Unverified<'_>,
     owners: &[&'a JwtIssuer],
     algorithm: Algorithm,
 ) -> Result<Believed<'a>, AuthError> {
@@ -37,16 +37,33 @@ pub(super) async fn believe<'a>(
         let claims = token.believed_if(|signed, signature| secret.verifies(algorithm, signed, signature));
         return Ok(Believed { issuer, key: None, claims: claims.ok_or(AuthError::InvalidToken)? });
     }
-    let (issuer, keys) = find_keys(owners, token.key_id(), algorithm).await?;
-    let mut key = None;
-    let claims = token.believed_if(|signed, signature| {
-        key = keys.into_iter().find(|key| key.verifies(algorithm, signed, signature));
-        key.is_some()
-    });
-    Ok(Believed { issuer, key, claims: claims.ok_or(AuthError::InvalidToken)? })
+    let found = find_keys(owners, token.key_id(), algorithm).await?;
+    let tried = found.1.clone();
+    if let Some(believed) = verified(&mut token, found, algorithm) {
+        return Ok(believed);
+    }
+    // Without a `kid` nothing says whether the key was yesterday's, and another has taken its place.
+    if token.key_id().is_some() {
+        return Err(AuthError::InvalidToken);
+    }
+    let (issuer, mut keys) = find_renewed(owners, None, algorithm).await?;
+    keys.retain(|key| !tried.iter().any(|tried| Arc::ptr_eq(tried, key)));
+    verified(&mut token, (issuer, keys), algorithm).ok_or(AuthError::InvalidToken)
 }
 
 type Found<'a> = (&'a JwtIssuer, Vec<Arc<Key>>);
+
+/// Lets the keys judge the signature.
+fn verified<'a>(token: &mut Unverified<'_>, (issuer, keys): Found<'a>, algorithm: Algorithm) -> Option<Believed<'a>> {
+    let mut key = None;
+    let claims = token.believed_if(|signed, signature| {
+        // Whoever waited for other sets may hold a key that its own has lost meanwhile.
+        let mut keys = keys.into_iter().filter(|key| !key.is_withdrawn());
+        key = keys.find(|key| key.verifies(algorithm, signed, signature));
+        key.is_some()
+    });
+    Some(Believed { issuer, key, claims: claims? })
+}
 
 /// The owner whose keys hold the `kid`: among the keys at hand, else among those that are being fetched, else among those
 /// that the providers have when they are asked once more.
@@ -63,6 +80,15 @@ async fn find_keys<'a>(
     if let Ok(found) = pick(owners, current, id) {
         return Ok(found);
     }
+    find_renewed(owners, id, algorithm).await
+}
+
+/// Among those that the providers have when they are asked once more, unless they were a moment ago.
+async fn find_renewed<'a>(
+    owners: &[&'a JwtIssuer],
+    id: Option<&str>,
+    algorithm: Algorithm,
+) -> Result<Found<'a>, AuthError> {
     let renewed = join_all(owners.iter().map(|issuer| issuer.keys.renewed(id, algorithm))).await;
     pick(owners, renewed, id)
 }

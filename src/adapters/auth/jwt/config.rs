@@ -64,7 +64,7 @@ impl IssuerConfig {
         Self {
             issuers: vec![issuer.to_owned()],
             audience,
-            published: Some(Published::Discovered { issuer: issuer.to_owned(), document: None }),
+            published: Some(Published::Discovered { issuers: vec![issuer.to_owned()], document: None }),
             ..Self::jwt(policy)
         }
     }

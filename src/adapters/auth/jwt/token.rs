@@ -120,9 +120,9 @@ impl<'a> Unverified<'a> {
         if is_jwt && names_key && !nested && !foreign { Ok(()) } else { Err(Malformed) }
     }
 
-    /// The claims, once a signature held: `verify` is given what was signed and the signature.
-    pub fn believed_if(self, verify: impl FnOnce(&[u8], &[u8]) -> bool) -> Option<JsonObject> {
-        verify(self.signed, &self.signature).then_some(self.claims)
+    /// Takes the claims out, once a signature held: `verify` is given what was signed and the signature.
+    pub fn believed_if(&mut self, verify: impl FnOnce(&[u8], &[u8]) -> bool) -> Option<JsonObject> {
+        verify(self.signed, &self.signature).then(|| std::mem::take(&mut self.claims))
     }
 }
 

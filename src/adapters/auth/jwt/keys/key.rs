@@ -2,10 +2,11 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicI64, Ordering},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use josekit::{
     jwk::Jwk,
     jws::{ES256, ES384, ES512, EdDSA, JwsVerifier, PS256, PS384, PS512, RS256, RS384, RS512},
@@ -20,6 +21,8 @@ use crate::domain::json::JsonObject;
 const RSA_BITS: std::ops::RangeInclusive<i32> = 2_048..=16_384;
 /// The most bits of an RSA exponent: OpenSSL takes no longer one for large keys.
 const MOST_EXPONENT_BITS: i32 = 64;
+
+const WITHDRAWN: i64 = i64::MIN;
 
 /// Why a key of a set cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,8 +39,8 @@ pub enum Unusable {
     /// It is no key.
     #[error("malformed")]
     Malformed,
-    /// The set has too many others.
-    #[error("one of too many")]
+    /// The set has so many before it that neither it nor any behind it is looked at.
+    #[error("too many keys: neither this nor any behind it is looked at")]
     TooMany,
 }
 
@@ -45,7 +48,8 @@ pub enum Unusable {
 pub(in super::super) struct Key {
     id: Option<String>,
     verifiers: Vec<(Algorithm, Box<dyn JwsVerifier>)>,
-    withdrawn: AtomicBool,
+    /// Until when it counts, in milliseconds since 1970; [`WITHDRAWN`]: no more.
+    counts_until: AtomicI64,
 }
 
 impl fmt::Debug for Key {
@@ -70,7 +74,7 @@ impl Key {
         if verifiers.is_empty() {
             return Err(Unusable::OtherUse);
         }
-        Ok(Self { id, verifiers, withdrawn: AtomicBool::new(false) })
+        Ok(Self { id, verifiers, counts_until: AtomicI64::new(i64::MAX) })
     }
 
     /// Its id.
@@ -96,14 +100,24 @@ impl Key {
         verifier.is_some_and(|(_, verifier)| verifier.verify(signed, signature).is_ok())
     }
 
-    /// Whether its set is without it now: what was verified by it counts no longer.
+    /// Whether what was verified by it before still counts: its set has it, and has not had its time.
+    pub(in super::super) fn counts_at(&self, now: Timestamp) -> bool {
+        now.as_millisecond() <= self.counts_until.load(Ordering::Acquire)
+    }
+
+    /// Its set serves until then.
+    pub(super) fn serve_until(&self, end: Timestamp) {
+        self.counts_until.store(end.as_millisecond(), Ordering::Release);
+    }
+
+    /// Whether its set is without it now.
     pub(in super::super) fn is_withdrawn(&self) -> bool {
-        self.withdrawn.load(Ordering::Acquire)
+        self.counts_until.load(Ordering::Acquire) == WITHDRAWN
     }
 
     /// Its set is without it from now on.
     pub(super) fn withdraw(&self) {
-        self.withdrawn.store(true, Ordering::Release);
+        self.counts_until.store(WITHDRAWN, Ordering::Release);
     }
 }
 

@@ -48,11 +48,11 @@ pub struct Upkeep {
 pub enum Published {
     /// At this address.
     At(Url),
-    /// Where its discovery document says, which must name this issuer.
+    /// Where its discovery document says.
     Discovered {
-        /// The issuer.
-        issuer: String,
-        /// The document; by default `{issuer}/.well-known/openid-configuration`.
+        /// The issuer; where it has several names, the document must have one of them.
+        issuers: Vec<String>,
+        /// The document; by default `{issuer}/.well-known/openid-configuration` of the first.
         document: Option<Url>,
     },
 }
@@ -223,10 +223,10 @@ fn remote(published: &Published, material: &Material<'_>, upkeep: &Upkeep) -> Re
     let rules = material.rules;
     let source = match published {
         Published::At(url) => Source::Fixed(Address::new(url.clone(), rules.allow_http)?, Fetcher::new(rules.timeout)),
-        Published::Discovered { issuer, document } => {
-            let document = document.clone().map_or_else(|| document_of(issuer), Ok)?;
+        Published::Discovered { issuers, document } => {
+            let document = document.clone().map_or_else(|| document_of(issuers), Ok)?;
             let document = Address::new(document, rules.allow_http)?;
-            let discovery = Discovery::new(document, issuer.clone(), rules.allow_http, rules.timeout);
+            let discovery = Discovery::new(document, issuers.clone(), rules.allow_http, rules.timeout);
             Source::Discovered(Box::new(discovery))
         }
     };
@@ -236,7 +236,8 @@ fn remote(published: &Published, material: &Material<'_>, upkeep: &Upkeep) -> Re
 }
 
 /// OpenID Connect Discovery 1.0 section 4: a slash at the issuer's end goes first.
-fn document_of(issuer: &str) -> Result<Url, InvalidIssuer> {
+fn document_of(issuers: &[String]) -> Result<Url, InvalidIssuer> {
+    let issuer = issuers.first().ok_or(InvalidIssuer::IssuerUrl)?;
     let text = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer));
     Url::parse(&text).map_err(|_| InvalidIssuer::IssuerUrl)
 }

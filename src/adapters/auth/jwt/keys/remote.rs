@@ -92,7 +92,8 @@ impl RemoteSet {
         let mut state = self.state();
         state.used = true;
         let Some(held) = state.held.clone().filter(|held| !self.freshness.is_stale(held.at, now)) else {
-            if state.has_cooled(now, now) {
+            // Where the last attempt did not fail, its set has merely had its time.
+            if !state.has_failed() || state.has_cooled(now, now) {
                 self.begin(&mut state, now);
             }
             return state.flight.clone().map_or(AtHand::Nothing, AtHand::Soon);
@@ -114,11 +115,16 @@ impl RemoteSet {
             AtHand::Nothing => None,
             AtHand::Soon(flight) => {
                 flight.over().await;
-                let now = self.upkeep.clock.now();
-                let held = self.state().held.clone();
-                held.filter(|held| !self.freshness.is_stale(held.at, now)).map(|held| held.set)
+                self.serving(&self.state())
             }
         }
+    }
+
+    /// The set, unless it has had its time. What an attempt brought serves who waited for it, however long that took.
+    fn serving(&self, state: &State) -> Option<Arc<KeySet>> {
+        let now = self.upkeep.clock.now();
+        let held = state.held.as_ref()?;
+        (!state.has_failed() || !self.freshness.is_stale(held.at, now)).then(|| Arc::clone(&held.set))
     }
 
     /// Sees to it that an attempt was made within the last [`COOL_DOWN`], and waits for it.
@@ -131,10 +137,9 @@ impl RemoteSet {
                 break;
             }
         }
-        let now = self.upkeep.clock.now();
         let state = self.state();
-        let held = state.held.as_ref().filter(|held| !self.freshness.is_stale(held.at, now));
-        Renewed { set: held.map(|held| Arc::clone(&held.set)), is_latest: held.is_some() && !state.has_failed() }
+        let set = self.serving(&state);
+        Renewed { is_latest: set.is_some() && !state.has_failed(), set }
     }
 
     /// The attempt to wait for; `None` if the last one is over and not older than the cool-down.
@@ -161,10 +166,10 @@ impl RemoteSet {
         state.attempted_at = Some(now);
         state.fetches += 1;
         let landing = Landing { set: Arc::clone(self), outcome: None, _over: over };
-        context::spawn(&self.upkeep.tasks, landing.fly(now));
+        context::spawn_as_system(&self.upkeep.tasks, landing.fly(now));
         if !state.is_kept {
             state.is_kept = true;
-            context::spawn(&self.upkeep.tasks, Arc::clone(self).keep());
+            context::spawn_as_system(&self.upkeep.tasks, Arc::clone(self).keep());
         }
     }
 
@@ -187,6 +192,7 @@ impl RemoteSet {
                 if let Some(old) = &state.held {
                     old.set.replaced_by(&held.set);
                 }
+                held.set.serve_until(self.freshness.serves_until(held.at));
                 (state.held, state.failure, state.used) = (Some(held), None, false);
             }
             Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -13,7 +14,7 @@ use crate::domain::json::JsonObject;
 
 /// How many keys of one id are tried: kinds of keys may share one, and a key may be replaced under its old id.
 const TRIED: usize = 4;
-/// How many keys of a set are read.
+/// How many keys of a set are looked at.
 const MOST_KEYS: usize = 1_000;
 
 /// The text is no key set.
@@ -51,11 +52,14 @@ impl KeySet {
 
     fn with(&self, jwks: &[Value], algorithms: &[Algorithm]) -> Self {
         let mut set = Self::default();
-        for (index, jwk) in jwks.iter().enumerate() {
+        for (index, jwk) in jwks.iter().enumerate().take(MOST_KEYS) {
             let jwk = jwk.as_object().ok_or(Unusable::Malformed);
             if let Err(reason) = jwk.and_then(|jwk| set.take(jwk, self, algorithms)) {
                 set.skipped.push((index, reason));
             }
+        }
+        if jwks.len() > MOST_KEYS {
+            set.skipped.push((MOST_KEYS, Unusable::TooMany));
         }
         set
     }
@@ -65,9 +69,6 @@ impl KeySet {
             serde_json::to_vec(jwk).map(|text| Sha256::digest(text).into()).map_err(|_| Unusable::Malformed)?;
         if self.by_jwk.contains_key(&digest) {
             return Ok(());
-        }
-        if self.keys.len() >= MOST_KEYS {
-            return Err(Unusable::TooMany);
         }
         let key = match old.by_jwk.get(&digest) {
             Some(known) => Arc::clone(known),
@@ -103,6 +104,11 @@ impl KeySet {
     /// The places and reasons of the keys that cannot be used.
     pub(super) fn skipped(&self) -> &[(usize, Unusable)] {
         &self.skipped
+    }
+
+    /// From then on none of its keys counts, unless another set has it too.
+    pub(super) fn serve_until(&self, end: Timestamp) {
+        self.keys.iter().for_each(|key| key.serve_until(end));
     }
 
     /// Another set has taken this one's place: what only this one has counts no longer.
@@ -215,6 +221,17 @@ mod tests {
         let one = |set: &KeySet, id| set.fitting(Some(id), Algorithm::EdDsa).remove(0);
         assert!(one(&old, "a").is_withdrawn() && !one(&new, "a").is_withdrawn());
         assert!(Arc::ptr_eq(&one(&old, "b"), &one(&new, "b")) && !one(&new, "b").is_withdrawn());
+    }
+
+    #[test]
+    fn only_so_much_of_a_set_is_looked_at() {
+        let key = public(&Jwk::generate_ed_key(EdCurve::Ed25519).unwrap(), &[("kid", json!("last"))]);
+        let nothing = |count| vec![json!(0); count];
+        let set = KeySet::of(&[nothing(MOST_KEYS - 1), vec![key.clone()]].concat(), EVERY);
+        assert_eq!((set.len(), set.skipped().len()), (1, MOST_KEYS - 1));
+        let set = KeySet::of(&[nothing(MOST_KEYS), vec![key], nothing(100_000)].concat(), EVERY);
+        assert_eq!((set.len(), set.skipped().len()), (0, MOST_KEYS + 1));
+        assert_eq!(set.skipped()[MOST_KEYS], (MOST_KEYS, Unusable::TooMany));
     }
 
     #[test]

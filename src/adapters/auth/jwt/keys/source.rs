@@ -44,7 +44,8 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Discovery {
     document: Address,
-    issuer: String,
+    /// One of which it must name.
+    issuers: Vec<String>,
     allow_http: bool,
     of_document: Fetcher,
     of_keys: Fetcher,
@@ -60,10 +61,10 @@ struct Known {
 }
 
 impl Discovery {
-    /// The document at this address must name this issuer.
-    pub(super) fn new(document: Address, issuer: String, allow_http: bool, timeout: Duration) -> Self {
+    /// The document at this address must name one of these issuers.
+    pub(super) fn new(document: Address, issuers: Vec<String>, allow_http: bool, timeout: Duration) -> Self {
         let (of_document, of_keys) = (Fetcher::new(timeout), Fetcher::new(timeout));
-        Self { document, issuer, allow_http, of_document, of_keys, known: Mutex::new(None) }
+        Self { document, issuers, allow_http, of_document, of_keys, known: Mutex::new(None) }
     }
 
     async fn fetch_keys(&self, freshness: Freshness, now: Timestamp) -> Result<Fetched, FetchError> {
@@ -103,7 +104,8 @@ impl Discovery {
         let answer = self.of_document.fetch(&self.document).await?;
         let wrong = |what: &str| FetchError::Discovery(what.to_owned());
         let document: Value = serde_json::from_slice(&answer.body).map_err(|_| wrong("is no JSON"))?;
-        if document.get("issuer").and_then(Value::as_str) != Some(self.issuer.as_str()) {
+        let named = document.get("issuer").and_then(Value::as_str);
+        if !named.is_some_and(|named| self.issuers.iter().any(|own| own == named)) {
             return Err(wrong("names another issuer than the configured one"));
         }
         let keys = document.get("jwks_uri").and_then(Value::as_str).ok_or_else(|| wrong("has no jwks_uri"))?;

@@ -24,14 +24,19 @@ pub(super) struct Freshness {
 }
 
 impl Freshness {
-    /// min(configured, `max-age`), at least a second.
+    /// min(configured, `max-age`), at least a second; and never longer than it serves.
     pub(super) fn ttl(self, max_age: Option<SignedDuration>) -> SignedDuration {
-        max_age.map_or(self.most_ttl, |age| age.min(self.most_ttl)).max(LEAST_TTL)
+        max_age.map_or(self.most_ttl, |age| age.min(self.most_ttl)).min(self.most_stale).max(LEAST_TTL)
     }
 
-    /// Whether it serves no longer, even though nothing newer can be had.
+    /// Until when what was fetched then serves, even though nothing newer can be had.
+    pub(super) fn serves_until(self, at: Timestamp) -> Timestamp {
+        at.checked_add(self.most_stale.max(LEAST_TTL)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether it serves no longer.
     pub(super) fn is_stale(self, at: Timestamp, now: Timestamp) -> bool {
-        at.duration_until(now) > self.most_stale
+        now > self.serves_until(at)
     }
 }
 

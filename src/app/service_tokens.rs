@@ -240,14 +240,8 @@ impl ServiceTokens {
                 Box::pin(async move {
                     let found = unit.uow().tokens().lock(&id).await?;
                     seen(&who, Scope::AdminTokensWrite, found)?;
-                    let mut ids = vec![id];
-                    if minted {
-                        ids = with_minted(unit, &who, ids).await?;
-                    }
-                    for id in ids {
-                        revoke(unit, &who, &id, reason.clone()).await?;
-                    }
-                    Ok(())
+                    revoke(unit, &who, &id, reason.clone()).await?;
+                    if minted { revoke_minted(unit, &who, id, reason.as_ref()).await } else { Ok(()) }
                 })
             })
             .await
@@ -319,37 +313,51 @@ async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<Option<Servic
     }
 }
 
-/// The tokens, those that they made, those that these made, …, as far as the caller may revoke them.
-async fn with_minted(
+/// Ends what a token that has been ended made, what that made, …, as far as the caller may. Whatever is ended holds its row: what
+/// it was about to make is there when the next look is taken.
+async fn revoke_minted(
     unit: &mut Unit,
     who: &Identity,
-    mut ids: Vec<ServiceTokenId>,
-) -> Result<Vec<ServiceTokenId>, AppError> {
+    id: ServiceTokenId,
+    reason: Option<&Remark>,
+) -> Result<(), AppError> {
     let within = who.where_may(Scope::AdminTokensWrite);
-    let mut all = Vec::new();
-    let mut page = longest_page();
+    let mut ended = BTreeSet::from([id]);
     loop {
-        let found = unit.uow().tokens().list(&within, &page).await?;
-        let theirs = found.items.into_iter().filter(|token| concerns(who, token));
-        all.extend(theirs.map(|token| (token.id, token.created_by)));
-        match found.next {
-            Some(next) => page.after = Some(next),
-            None => break,
+        let made = made_by(unit, &within, &ended).await?;
+        if made.is_empty() {
+            return Ok(());
         }
+        for id in &made {
+            revoke(unit, who, id, reason.cloned()).await?;
+        }
+        ended.extend(made);
     }
-    let mut next = 0;
-    while let Some(maker) = ids.get(next).cloned() {
-        let made = all.iter().filter(|(id, by)| is_token(by, &maker) && !ids.contains(id)).map(|(id, _)| id.clone());
-        let made: Vec<_> = made.collect();
-        ids.extend(made);
-        next += 1;
-    }
-    Ok(ids)
 }
 
-/// Whether this maker is that service token: a person, or an issuer's service, may be called like one.
-fn is_token(maker: &Maker, id: &ServiceTokenId) -> bool {
-    maker.kind == IdentityKind::Service && maker.issuer.is_none() && maker.subject == id.as_str()
+/// The tokens within these workspaces that one of these made, and that are none of these.
+async fn made_by(
+    unit: &mut Unit,
+    within: &WorkspaceAccess,
+    makers: &BTreeSet<ServiceTokenId>,
+) -> Result<Vec<ServiceTokenId>, AppError> {
+    // A person, or an issuer's service, may be called like a token.
+    let is_token = |maker: &Maker| maker.kind == IdentityKind::Service && maker.issuer.is_none();
+    let mut made = Vec::new();
+    let mut page = longest_page();
+    loop {
+        let found = unit.uow().tokens().list(within, &page).await?;
+        let theirs = found.items.into_iter().filter(|token| {
+            is_token(&token.created_by)
+                && makers.contains(token.created_by.subject.as_str())
+                && !makers.contains(&token.id)
+        });
+        made.extend(theirs.map(|token| token.id));
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(made),
+        }
+    }
 }
 
 fn first_time(once: Once<ServiceToken>) -> Result<ServiceToken, AppError> {

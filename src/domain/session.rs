@@ -63,7 +63,7 @@ pub struct Parent {
     pub session_id: Option<String>,
     /// When it was made.
     pub issued_at: Option<Timestamp>,
-    /// Whether its rights came from memberships, or from there being none: then the session's are cut to these at each use.
+    /// Whether its rights came from memberships, or from the want of any: then the session's are cut to these at each use.
     pub by_membership: bool,
 }
 

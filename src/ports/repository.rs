@@ -351,6 +351,10 @@ pub struct Member {
 }
 
 /// Memberships.
+///
+/// # Contract
+/// - That somebody had a membership is never forgotten, in whatever way it went: [`ever`](Self::ever) commits with the first
+///   [`put`](Self::put).
 #[async_trait]
 pub trait Memberships: Send {
     /// Adds one, or gives the member that there is another role (`since` stays).
@@ -359,6 +363,8 @@ pub trait Memberships: Send {
     async fn find(&mut self, user: &UserId, workspace: &WorkspaceId) -> Result<Option<Member>, RepositoryError>;
     /// All of somebody's.
     async fn of_user(&mut self, user: &UserId) -> Result<Vec<Membership>, RepositoryError>;
+    /// Whether somebody has, or had, one.
+    async fn ever(&mut self, user: &UserId) -> Result<bool, RepositoryError>;
     /// How many owners a workspace has.
     async fn owners(&mut self, workspace: &WorkspaceId) -> Result<u64, RepositoryError>;
     /// The members of a workspace, newest first; the position is `since` and the user's id.

@@ -64,6 +64,15 @@ async fn whoami_explains_what_would_be_refused() {
     let making = mint(&world.root, &["admin:workspaces:write"], &[&world.id]).await;
     let told = making.get("/api/whoami?explain=POST%20/api/workspaces").await.is(200);
     assert_eq!(told["explain"]["code"], "auth.workspace_forbidden", "{}", told.text);
+    let revoking = mint(&world.root, &["admin:tokens:read", "admin:tokens:write"], &[&world.id]).await;
+    for operation in
+        ["GET%20/api/admin/revocations", "POST%20/api/admin/revocations", "DELETE%20/api/admin/revocations/x"]
+    {
+        let told = revoking.get(&format!("/api/whoami?explain={operation}")).await.is(200);
+        assert_eq!(told["explain"]["code"], "auth.workspace_forbidden", "{}", told.text);
+        assert_eq!(world.root.get(&format!("/api/whoami?explain={operation}")).await["explain"]["allowed"], true);
+    }
+    revoking.get("/api/admin/revocations").await.problem(403, "auth.workspace_forbidden");
     reader.get("/api/whoami?explain=nonsense").await.problem(400, "request.invalid");
     assert!(reader.get("/api/whoami").await.is(200)["explain"].is_null());
     let elsewhere = "/api/whoami?explain=GET%20/api/workflows&workspace_id=elsewhere";

@@ -127,6 +127,12 @@ async fn default_workspaces_and_max_scopes_bound_a_persons_token() {
     assert!(town.may(&secret, Scope::AdminTokensWrite).await);
     town.put("ada", Role::Viewer).await;
     assert!(!town.may(&secret, Scope::AdminTokensWrite).await && town.may(&secret, Scope::WorkflowsRead).await);
+    town.remove("ada").await;
+    assert_eq!(
+        town.who(&secret).await.unwrap().rights.reach(),
+        WorkspaceAccess::none(),
+        "the defaults do not come back"
+    );
     let (least, reading) = (IssuerPolicy::new(id("ada").issuer().clone(), Provision::User), Scope::WorkflowsRead);
     let elsewhere = Town::of(IssuerPolicy { max_scopes: [reading].into(), ..least }).await;
     let mut unit = elsewhere.world.repository.begin().await.unwrap();
@@ -187,6 +193,19 @@ async fn each_scope_is_needed_in_each_workspace() {
     let (token, _) =
         tokens.mint(&ada, NewServiceToken { workspaces: None, ..new_token("x", MINTER, &[]) }, None).await.unwrap();
     assert_eq!(token.workspaces, crate::support::people::only(&["demo"]), "where she may make tokens");
+}
+
+#[tokio::test]
+async fn who_has_lost_every_membership_mints_nothing_not_even_for_no_workspace() {
+    let town = town().await;
+    let hers = town.minted(&town.ada().await, new_token("hers", MINTER, &["demo"])).await;
+    town.remove("ada").await;
+    for who in [town.ada().await, town.who(&hers).await.unwrap().as_ref().clone()] {
+        for scopes in [&[][..], &[Scope::WorkflowsRead], &[Scope::AdminAuditRead, Scope::AdminMetricsRead]] {
+            let minted = town.world.app().tokens.mint(&who, new_token("x", scopes, &[]), None).await;
+            assert!(matches!(minted, Err(AppError::Auth(AuthError::MissingScope(_)))), "{minted:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use tidegate::{
 
 use super::{
     town::id,
-    world::{admin, new_token, workspace},
+    world::{admin, id as token_id, new_token, workspace},
 };
 use crate::support::{
     people::{TestIssuer, person, policy},
@@ -102,11 +102,36 @@ async fn a_removed_membership_holds_at_the_other_within_a_second(pair: &Pair) {
     }
 }
 
+/// A token that is ended at one gate with what it minted, while that mints at the other: nothing of it is left.
+async fn what_is_minted_meanwhile_ends_too(pair: &Pair) {
+    let [here, there] = pair.gates.each_ref().map(|gate| &gate.app);
+    let minter = [Scope::AdminTokensWrite];
+    for round in 0..10 {
+        let name = |kind: &str| format!("{kind}-{round}");
+        let secret = here.tokens.mint(&admin(), new_token(&name("parent"), &minter, &["demo"]), None).await.unwrap().1;
+        let parent = pair.who(0, secret.expose()).await.unwrap();
+        let secret = here.tokens.mint(&parent, new_token(&name("child"), &minter, &["demo"]), None).await.unwrap().1;
+        let child = pair.who(1, secret.expose()).await.unwrap();
+        let minting = (0..8).map(|number| {
+            there.tokens.mint(&child, new_token(&format!("leaf-{round}-{number}"), &[], &["demo"]), None)
+        });
+        let root = admin();
+        let revoking = here.tokens.revoke(&root, token_id(&name("parent")), None, true);
+        let (leaves, revoked) = tokio::join!(join_all(minting), revoking);
+        revoked.unwrap();
+        for (leaf, _) in leaves.into_iter().flatten() {
+            let leaf = here.tokens.get(&admin(), &leaf.id).await.unwrap();
+            assert!(leaf.revoked.is_some(), "{leaf:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_memory() {
     let pair = Pair::on(Arc::new(MemoryRepository::default()));
     a_hundred_first_requests_at_both_make_one_user(&pair).await;
     a_removed_membership_holds_at_the_other_within_a_second(&pair).await;
+    what_is_minted_meanwhile_ends_too(&pair).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -118,4 +143,5 @@ async fn on_postgres() {
     let pair = Pair::on(Arc::new(repository));
     a_hundred_first_requests_at_both_make_one_user(&pair).await;
     a_removed_membership_holds_at_the_other_within_a_second(&pair).await;
+    what_is_minted_meanwhile_ends_too(&pair).await;
 }

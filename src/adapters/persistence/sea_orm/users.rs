@@ -50,7 +50,7 @@ fn read(row: Model) -> Result<User, RepositoryError> {
 }
 
 /// The key of a person's row.
-fn key(id: &UserId) -> (String, String) {
+pub(super) fn key(id: &UserId) -> (String, String) {
     (id.issuer().as_str().to_owned(), id.subject().to_owned())
 }
 

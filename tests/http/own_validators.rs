@@ -66,7 +66,8 @@ impl Repository for Watched {
     }
 
     async fn view(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError> {
-        if let Some(context) = context::current() {
+        // While nobody is named yet, nothing could be passed on.
+        if let Some(context) = context::current().filter(|context| context.identity.authenticated()) {
             self.seen.lock().unwrap().push(context.forwardable.map(|token| token.expose().to_owned()));
         }
         self.within.view().await

@@ -380,7 +380,12 @@ async fn whom_a_proxy_names_stands_in_the_log_and_nobody_else() {
 async fn two_gates_count_together_over_redis_and_each_alone_without_it() {
     let mut redis = PrivateRedis::start().await;
     let url = redis.url();
-    let (one, two) = (limited(&by_redis(Some(&url))), limited(&by_redis(Some(&url))));
+    let settings = [&by_redis(Some(&url))[..], &[("TIDEGATE_TELEMETRY__LOG_LEVEL", "trace")]].concat();
+    let (one, two) = (limited(&settings), limited(&settings));
+    from(&one.caller(expired("ada@example.org")), "192.0.2.3").await.problem(401, "auth.token_expired");
+    let keys = ::redis::cmd("KEYS").arg("*").query_async::<Vec<String>>(&mut redis.connection().await).await.unwrap();
+    assert_eq!(keys.len(), 2, "an address and an identity: {keys:?}");
+    assert!(keys.iter().all(|key| key.starts_with("tidegate:limit:") && !key.contains("ada")), "{keys:?}");
     assert_eq!(attempts(&one, 3, "192.0.2.1").await, [401; 3]);
     assert_eq!(attempts(&two, 4, "192.0.2.1").await, [401, 401, 429, 429]);
     assert_eq!(attempts(&one, 1, "192.0.2.1").await, [429]);
@@ -391,7 +396,7 @@ async fn two_gates_count_together_over_redis_and_each_alone_without_it() {
     assert_eq!(attempts(&one, 6, "192.0.2.50").await, [401, 401, 401, 401, 401, 429], "alone");
     assert_eq!(attempts(&two, 6, "192.0.2.50").await, [401, 401, 401, 401, 401, 429], "alone");
     // One that starts now does so all the same.
-    let third = limited(&by_redis(Some(&url)));
+    let third = limited(&settings);
     assert_eq!(attempts(&third, 6, "192.0.2.1").await, [401, 401, 401, 401, 401, 429], "alone");
     let me: Value = whoami(&one.root()).await.body;
     assert_eq!(me["kind"], "bootstrap");

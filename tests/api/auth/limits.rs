@@ -152,6 +152,37 @@ async fn an_address_fails_so_often_and_no_more(counted: Counted) {
     }
 }
 
+#[tokio::test]
+async fn who_hands_in_too_many_bad_tokens_finds_their_sockets_closed() {
+    let gate = limited(&[]);
+    let world = World::on(gate.clone()).await;
+    let workflow = world.deploy(&linear("p", &[])).await;
+    let path = format!("/ws/workflow/{workflow}");
+    let bearer = format!("Bearer {}", world.token.clone().unwrap());
+    let headers = [("authorization", bearer.as_str()), ("x-forwarded-for", "192.0.2.1")];
+    let unseen = mint(&world.root, &["workflows:read"], &[&world.id]).await.token.unwrap();
+    for number in 0..7 {
+        let mut socket = Socket::with(&gate, &path, &headers).await;
+        socket.ready().await;
+        // At last even a good token is not judged that was never seen here.
+        let token = if number < 6 { format!("nonsense-{number}") } else { unseen.clone() };
+        socket.say(json!({"type": "auth", "token": token})).await;
+        let (code, reason) = socket.closed().await;
+        if number < 5 {
+            assert_eq!((code, reason.as_str()), (4401, "auth.invalid_token"), "{number}");
+        } else {
+            assert!(
+                code == 4429 && reason.starts_with("auth.rate_limited.ip; retry after"),
+                "{number}: {code} {reason}"
+            );
+        }
+    }
+    // Without an upgrade it is the problem.
+    let plain = gate.caller("nonsense").get(&path).header("X-Forwarded-For", "192.0.2.1").await;
+    plain.problem(429, "auth.rate_limited.ip");
+    assert!(retry_after(&plain) <= 60);
+}
+
 async fn what_is_no_failure_is_not_counted(counted: Counted) {
     // Nobody listens there: its tokens cannot be judged.
     let issuers = "[[auth.issuers]]\nname = \"away\"\nkind = \"jwt\"\nissuers = [\"https://away.test\"]\naudiences = [\"tidegate\"]\njwks_url = \"http://127.0.0.1:1/jwks\"\n";
@@ -349,7 +380,12 @@ async fn whom_a_proxy_names_stands_in_the_log_and_nobody_else() {
 async fn two_gates_count_together_over_redis_and_each_alone_without_it() {
     let mut redis = PrivateRedis::start().await;
     let url = redis.url();
-    let (one, two) = (limited(&by_redis(Some(&url))), limited(&by_redis(Some(&url))));
+    let settings = [&by_redis(Some(&url))[..], &[("TIDEGATE_TELEMETRY__LOG_LEVEL", "trace")]].concat();
+    let (one, two) = (limited(&settings), limited(&settings));
+    from(&one.caller(expired("ada@example.org")), "192.0.2.3").await.problem(401, "auth.token_expired");
+    let keys = ::redis::cmd("KEYS").arg("*").query_async::<Vec<String>>(&mut redis.connection().await).await.unwrap();
+    assert_eq!(keys.len(), 2, "an address and an identity: {keys:?}");
+    assert!(keys.iter().all(|key| key.starts_with("tidegate:limit:") && !key.contains("ada")), "{keys:?}");
     assert_eq!(attempts(&one, 3, "192.0.2.1").await, [401; 3]);
     assert_eq!(attempts(&two, 4, "192.0.2.1").await, [401, 401, 429, 429]);
     assert_eq!(attempts(&one, 1, "192.0.2.1").await, [429]);
@@ -360,7 +396,7 @@ async fn two_gates_count_together_over_redis_and_each_alone_without_it() {
     assert_eq!(attempts(&one, 6, "192.0.2.50").await, [401, 401, 401, 401, 401, 429], "alone");
     assert_eq!(attempts(&two, 6, "192.0.2.50").await, [401, 401, 401, 401, 401, 429], "alone");
     // One that starts now does so all the same.
-    let third = limited(&by_redis(Some(&url)));
+    let third = limited(&settings);
     assert_eq!(attempts(&third, 6, "192.0.2.1").await, [401, 401, 401, 401, 401, 429], "alone");
     let me: Value = whoami(&one.root()).await.body;
     assert_eq!(me["kind"], "bootstrap");

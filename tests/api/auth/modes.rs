@@ -88,12 +88,41 @@ async fn a_gate_that_lets_anybody_in_listens_on_loopback_alone() {
     assert!(ran.code == 2 && ran.stderr.contains("auth.mode"), "{}", ran.said());
 }
 
+/// Whether a gate starts on an address that is this machine's alone, and that it does not take for loopback's.
+async fn listens_elsewhere(auth: &str, variables: &[(&str, &str)]) -> bool {
+    let (folder, port) = (TempDir::new().unwrap(), free_port());
+    let config = super::setup::file(&format!("[auth]\n{auth}\n"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.args(["serve", "--bind", &format!("[::ffff:127.0.0.1]:{port}"), "--config"]).arg(config.path());
+    command.env_clear().env("PATH", "/usr/bin:/bin").envs(variables.iter().copied()).current_dir(folder.path());
+    let child = std::sync::Mutex::new(command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+    let client = reqwest::Client::builder().no_proxy().timeout(DEADLINE).build().unwrap();
+    let listens = until("its start, or its end", || async {
+        let ended = child.lock().unwrap().try_wait().unwrap();
+        let answered = client.get(format!("http://127.0.0.1:{port}/health/live")).send().await.is_ok();
+        if answered { Some(true) } else { ended.map(|_| false) }
+    })
+    .await;
+    let mut child = child.into_inner().unwrap();
+    let _ = child.kill();
+    child.wait().unwrap();
+    listens
+}
+
 #[tokio::test]
-async fn an_insecure_bind_is_for_who_says_so() {
-    let gate = gate_with("[auth]\nmode = \"disabled\"\nallow_insecure_bind = true\n", &[]);
-    whoami(&gate.anonymous()).await;
-    let gate = gate_with("[auth]\nmode = \"optional\"\nanonymous_scopes = [\"workflows:read\"]\n", &[BOOTSTRAP]);
-    whoami(&gate.anonymous()).await;
+async fn a_gate_listens_where_its_mode_lets_it() {
+    for (auth, variables, listens) in [
+        ("", &[][..], true),
+        ("mode = \"required\"", &[], true),
+        ("mode = \"optional\"", &[BOOTSTRAP], true),
+        ("mode = \"optional\"", &[], false),
+        ("mode = \"optional\"\nallow_insecure_bind = true", &[], true),
+        ("mode = \"disabled\"", &[], false),
+        ("mode = \"disabled\"", &[BOOTSTRAP], false),
+        ("mode = \"disabled\"\nallow_insecure_bind = true", &[], true),
+    ] {
+        assert_eq!(listens_elsewhere(auth, variables).await, listens, "{auth} {variables:?}");
+    }
 }
 
 /// Another gate on the database of one that has gone.
@@ -157,7 +186,8 @@ async fn of_gates_that_start_at_once_on_one_database_one_makes_the_first_token()
     let database = TestDatabase::fresh().await;
     let starting = (0..4).map(|_| {
         let url = database.url();
-        tokio::task::spawn_blocking(move || Gate::with(&[("TIDEGATE_DATABASE__URL", &url)]))
+        let trace = ("TIDEGATE_TELEMETRY__LOG_LEVEL", "trace");
+        tokio::task::spawn_blocking(move || Gate::with(&[("TIDEGATE_DATABASE__URL", &url), trace]))
     });
     let gates: Vec<_> =
         futures_util::future::join_all(starting.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
@@ -174,6 +204,9 @@ async fn of_gates_that_start_at_once_on_one_database_one_makes_the_first_token()
         let listed = first.all("/api/admin/service-tokens").await;
         let listed: BTreeSet<_> = listed.iter().map(|token| token["identifier"].as_str().unwrap()).collect();
         assert_eq!(listed, BTreeSet::from(["first"]));
+        let password = url::Url::parse(&database.url()).unwrap().password().map(str::to_owned);
+        let hidden = [Some(secret.trim().to_owned()), password];
+        assert!(hidden.iter().flatten().all(|secret| !log(gate).contains(secret)), "at trace level either");
         let folder = gate.folder().join("data");
         let left = fs::read_dir(&folder).map_or(0, |files| files.flatten().count());
         assert_eq!(left, usize::from(folder.join("first-token").exists()), "no draft is left in {folder:?}");

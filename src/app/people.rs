@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 
 pub use self::directory::Person;
+pub(crate) use self::directory::belonging;
 use self::{directory::Directory, first_sight::Sight};
 use super::{commands::Commands, revocation_log::RevocationLog};
 use crate::{

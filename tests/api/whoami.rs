@@ -150,11 +150,15 @@ async fn required_without_a_credential_lets_nobody_in() {
     gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     gate.caller(ROOT).get("/api/whoami").await.problem(401, "auth.invalid_token");
     assert!(!gate.folder().join("data/first-token").exists());
+    let log = std::fs::read_to_string(gate.folder().join("log")).unwrap();
+    assert!(log.contains("nobody can come in"), "{log}");
 }
 
 #[tokio::test]
 async fn the_first_start_leaves_its_first_token() {
     let gate = Gate::with(&[]);
+    // It listens before, and answers after.
+    gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     let path = gate.folder().join("data/first-token");
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -162,7 +166,6 @@ async fn the_first_start_leaves_its_first_token() {
     let log = std::fs::read_to_string(gate.folder().join("log")).unwrap();
     assert!(!log.contains(token.trim()), "the log holds the token");
     assert!(log.contains("first-token"), "the log names the file:\n{log}");
-    gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     let first = gate.caller(token.trim());
     let me = first.get("/api/whoami").await.is(200).body;
     assert_eq!(

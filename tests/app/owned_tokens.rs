@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tidegate::{
     app::{
         error::{AppError, Noun},
-        revocations::{NewRevocation, Target},
+        revocations::{Happened, IssuerEvent, NewRevocation, Target},
         service_tokens::{NewRotation, NewServiceToken},
     },
     domain::{
@@ -270,4 +270,29 @@ async fn what_a_person_made_stays_ended_when_their_revocation_is_forgotten() {
     town.world.app().revocations.lift(&admin(), entry.id).await.unwrap();
     assert_eq!(town.who(&hers).await.unwrap_err(), AuthError::TokenRevoked);
     assert!(town.may(&his, Scope::WorkflowsRead).await, "others' tokens go on");
+}
+
+#[tokio::test]
+async fn an_issuer_that_tells_late_still_ends_what_a_person_had_made_by_then() {
+    let town = town().await;
+    let hers = town.minted(&town.ada().await, new_token("hers", MINTER, &["demo"])).await;
+    let app = town.world.app();
+    let told = |id: &str, at: Timestamp| IssuerEvent {
+        issuer: id_of_corp(),
+        id: id.to_owned(),
+        at,
+        what: Happened::RightsChanged("ada".to_owned()),
+    };
+    let happened = app.core.commands.now();
+    town.world.pass(3 * 24 * 3_600);
+    let younger = town.minted(&town.ada_later().await, new_token("younger", MINTER, &["demo"])).await;
+    app.revocations.heard(told("event_1", happened)).await.unwrap();
+    assert_eq!(town.who(&hers).await.unwrap_err(), AuthError::TokenRevoked);
+    assert!(town.may(&younger, Scope::WorkflowsRead).await);
+    let page = tidegate::domain::page::PageRequest::default();
+    assert!(app.revocations.list(&admin(), &page).await.unwrap().items.is_empty(), "no token of the issuer's is left");
+}
+
+fn id_of_corp() -> tidegate::domain::user::IssuerName {
+    id("ada").issuer().clone()
 }

@@ -11,8 +11,20 @@ use tidegate::{
         memory::MemoryRepository,
         sea_orm::{DatabaseConfig, DatabaseUrl, SeaOrmRepository},
     },
-    app::authenticate::Credential,
-    domain::{bearer::BearerToken, identity::Identity, issuer::Provision, page::PageRequest, scope::Scope, user::Role},
+    app::{
+        authenticate::Credential,
+        error::AppError,
+        revocations::{NewRevocation, Target},
+    },
+    domain::{
+        bearer::BearerToken,
+        identity::Identity,
+        issuer::Provision,
+        page::PageRequest,
+        scope::Scope,
+        service_token::{HashedToken, ServiceToken},
+        user::Role,
+    },
     ports::{repository::Repository, token_validator::AuthError},
     wiring::{Gate, Parts},
 };
@@ -100,6 +112,55 @@ async fn a_removed_membership_holds_at_the_other_within_a_second(pair: &Pair) {
         let (theirs, tokens) = tokio::join!(pair.lag(&token, false), pair.lag(&secret, false));
         assert!(theirs < SOON && tokens < SOON, "{theirs:?} {tokens:?}");
     }
+}
+
+/// What a person is about to mint when they are revoked ends with them; what they begin to mint then is never made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_revocation_and_a_mint_do_not_miss_each_other() {
+    let database = TestDatabase::fresh().await;
+    let config = DatabaseConfig::new(DatabaseUrl::parse(&database.url()).unwrap());
+    let repository: Arc<dyn Repository> = Arc::new(SeaOrmRepository::connect(&config).await.unwrap());
+    let pair = {
+        let migrated = SeaOrmRepository::connect(&config).await.unwrap();
+        migrated.migrate().await.unwrap();
+        Pair::on(Arc::clone(&repository))
+    };
+    let [here, there] = [0, 1].map(|at: usize| Arc::clone(&pair.gates[at].app));
+    here.workspaces.create(&admin(), workspace("demo"), None, None).await.unwrap();
+    here.members.put(&admin(), workspace("demo"), id("ada"), Role::Admin).await.unwrap();
+    let token = pair.issuer.token(person("ada"));
+    let ada = pair.who(1, &token).await.unwrap();
+
+    // A mint is under way, and commits after the revocation was asked for.
+    let (made, plain) = there.tokens.mint(&ada, new_token("early", &[], &["demo"]), None).await.unwrap();
+    let mut minting = repository.begin().await.unwrap();
+    minting.users().lock(&id("ada")).await.unwrap();
+    let late = ServiceToken { id: token_id("late"), hash: HashedToken::of("late"), ..made };
+    minting.tokens().insert(&late).await.unwrap();
+    let new = NewRevocation {
+        target: Target::User,
+        issuer: "corp".to_owned(),
+        value: "ada".to_owned(),
+        reason: None,
+        ban: false,
+    };
+    let revoking = async { here.revocations.add(&admin(), new).await.unwrap() };
+    let committing = async {
+        tokio::time::sleep(SOON / 4).await;
+        minting.commit().await.unwrap();
+    };
+    let (entry, ()) = tokio::join!(revoking, committing);
+    let mut view = repository.view().await.unwrap();
+    for name in ["early", "late"] {
+        let token = view.tokens().find(&token_id(name)).await.unwrap().unwrap();
+        assert!(token.revoked.is_some(), "{name}");
+    }
+    // On the other gate, which may not have read of it yet: who was let in before mints nothing now.
+    let refused = there.tokens.mint(&ada, new_token("later", &[], &["demo"]), None).await;
+    assert!(matches!(refused, Err(AppError::Auth(AuthError::TokenRevoked))), "{:?}", refused.map(|_| ()));
+    here.revocations.lift(&admin(), entry.id).await.unwrap();
+    there.tokens.mint(&ada, new_token("later", &[], &["demo"]), None).await.unwrap();
+    assert_eq!(pair.who(0, plain.expose()).await.unwrap_err(), AuthError::TokenRevoked);
 }
 
 /// A token that is ended at one gate with what it minted, while that mints at the other: nothing of it is left.

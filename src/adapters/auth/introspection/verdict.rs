@@ -11,7 +11,7 @@ use crate::{
     domain::{bearer::BearerToken, claims::identity_of, identity::Identity, json::JsonObject},
     ports::{
         clock::Clock,
-        token_validator::{AuthError, Rejection},
+        token_validator::{AuthError, Rejection, Suspect},
     },
 };
 
@@ -61,8 +61,7 @@ impl Verdict {
 
 /// The refusal of a token that was revoked.
 pub(super) fn revoked(who: &Identity) -> Rejection {
-    let name = who.token_id.as_ref().unwrap_or(&who.subject);
-    AuthError::TokenRevoked.of(who.issuer.as_deref(), name)
+    AuthError::TokenRevoked.of(who)
 }
 
 impl Issuer {
@@ -87,11 +86,8 @@ impl Issuer {
         now: Timestamp,
         standing: &Standing,
     ) -> Result<(Identity, Timestamp), Rejection> {
-        let suspect = suspect(&claims);
-        let refused = |error: AuthError| match &suspect {
-            Some(name) => error.of(Some(self.policy.name.as_str()), name),
-            None => error.into(),
-        };
+        let of = Suspect::of_claims(self.policy.name.as_str(), &claims);
+        let refused = |error| Rejection { error, of: of.clone() };
         self.judge_issuer(claims.get("iss")).map_err(refused)?;
         self.audience.judge(claims.get("aud")).map_err(refused)?;
         let claims = Arc::new(claims);
@@ -113,10 +109,4 @@ impl Issuer {
             Err(AuthError::InvalidIssuer)
         }
     }
-}
-
-/// Whose token it is: its id, or its subject.
-fn suspect(claims: &JsonObject) -> Option<String> {
-    let named = |claim: &str| claims.get(claim).and_then(Value::as_str).filter(|text| !text.is_empty());
-    named("jti").or_else(|| named("sub")).map(str::to_owned)
 }

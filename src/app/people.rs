@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 
 pub use self::directory::Person;
+pub(crate) use self::directory::belonging;
 use self::{directory::Directory, first_sight::Sight};
 use super::{commands::Commands, named::Named, revocation_log::RevocationLog};
 use crate::{

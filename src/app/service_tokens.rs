@@ -1,12 +1,16 @@
 //! Service tokens: made, shown, rotated, revoked. Nobody mints or widens beyond themselves (authentication.md section 4).
 
 mod bounds;
+mod present;
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::bounds::{concerns, mints, own_end, seen, within_rights, workspaces_of};
+use self::{
+    bounds::{concerns, mints, own_end, seen, within_rights, workspaces_of},
+    present::as_of_now,
+};
 use super::{
     access, audit,
     commands::{Commands, Once, Unit},
@@ -110,6 +114,7 @@ impl ServiceTokens {
             Box::pin(async move {
                 // What a person's token makes is that person's too: else it would outlive what they may.
                 let own = still_in_force(unit, &maker).await?;
+                within_rights(&as_of_now(unit, &maker).await?, &token.scopes, &token.workspaces)?;
                 token.owner = token.owner.or_else(|| own.and_then(|own| own.owner));
                 if unit.uow().tokens().find(&token.id).await?.is_some() {
                     return Err(ConflictError::TokenIdentifierTaken.into());
@@ -189,6 +194,7 @@ impl ServiceTokens {
             let (tokens, who, id, new) = (tokens.clone(), who.clone(), id.clone(), new.clone());
             Box::pin(async move {
                 still_in_force(unit, &who).await?;
+                let who = as_of_now(unit, &who).await?;
                 let found = unit.uow().tokens().lock(&id).await?;
                 let mut token = seen(&who, Scope::AdminTokensWrite, found)?;
                 let rotation = Rotation {
@@ -239,6 +245,7 @@ impl ServiceTokens {
             .run(move |unit| {
                 let (who, id, reason) = (who.clone(), id.clone(), reason.clone());
                 Box::pin(async move {
+                    let who = as_of_now(unit, &who).await?;
                     let found = unit.uow().tokens().lock(&id).await?;
                     seen(&who, Scope::AdminTokensWrite, found)?;
                     revoke(unit, &who, &id, reason.clone()).await?;

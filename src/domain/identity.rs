@@ -213,3 +213,25 @@ impl Identity {
         format!("{}:{}:{issuer}:{}:{}", self.kind.as_str(), issuer.len(), self.subject.len(), self.subject)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::select};
+
+    use super::*;
+
+    fn anybody() -> impl Strategy<Value = (IdentityKind, Option<String>, String)> {
+        (select(IdentityKind::ALL.to_vec()), proptest::option::of("[a1:]{1,3}"), "[a1:]{1,3}")
+    }
+
+    proptest! {
+        #[test]
+        fn keys_tell_apart_whoever_differs_in_kind_issuer_or_subject(one in anybody(), other in anybody()) {
+            let [key, others] = [&one, &other].map(|(kind, issuer, subject)| {
+                let who = Identity::new(subject.clone(), *kind, CredentialKind::External, Rights::none());
+                Identity { issuer: issuer.clone(), ..who }.key()
+            });
+            prop_assert_eq!(key == others, one == other, "{} {}", key, others);
+        }
+    }
+}

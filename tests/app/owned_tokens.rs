@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tidegate::{
     app::{
-        error::AppError,
+        error::{AppError, Noun},
         revocations::{Happened, IssuerEvent, NewRevocation, Target},
-        service_tokens::NewServiceToken,
+        service_tokens::{NewRotation, NewServiceToken},
     },
     domain::{
         identity::Identity,
@@ -193,6 +193,31 @@ async fn each_scope_is_needed_in_each_workspace() {
     let (token, _) =
         tokens.mint(&ada, NewServiceToken { workspaces: None, ..new_token("x", MINTER, &[]) }, None).await.unwrap();
     assert_eq!(token.workspaces, crate::support::people::only(&["demo"]), "where she may make tokens");
+}
+
+#[tokio::test]
+async fn a_role_that_was_lost_meanwhile_mints_rotates_and_revokes_nothing() {
+    let town = town().await;
+    let ada = town.ada().await;
+    let hers = town.minted(&ada, new_token("hers", MINTER, &["demo"])).await;
+    let hers = town.who(&hers).await.unwrap().as_ref().clone();
+    town.world.mint(&admin(), new_token("roots", &[Scope::WorkflowsRead], &["demo"])).await;
+    for lost in [Some(Role::Viewer), None] {
+        match lost {
+            Some(role) => town.put("ada", role).await,
+            None => town.remove("ada").await,
+        }
+        // They were let in before.
+        for who in [&ada, &hers] {
+            let tokens = &town.world.app().tokens;
+            let minted = tokens.mint(who, new_token("x", &[Scope::WorkflowsRead], &["demo"]), None).await;
+            assert!(matches!(minted, Err(AppError::Auth(_))), "{minted:?}");
+            let rotated = tokens.rotate(who, token_id("roots"), NewRotation::default(), None).await;
+            assert!(matches!(rotated, Err(AppError::NotFound(Noun::ServiceToken))), "{rotated:?}");
+            let revoked = tokens.revoke(who, token_id("roots"), None, false).await;
+            assert!(matches!(revoked, Err(AppError::NotFound(Noun::ServiceToken))), "{revoked:?}");
+        }
+    }
 }
 
 #[tokio::test]

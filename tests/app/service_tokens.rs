@@ -10,13 +10,18 @@ use tidegate::{
     domain::{
         bearer::BearerToken,
         identity::Identity,
+        issuer::{IssuerPolicy, Provision},
         scope::Scope,
         service_token::{PlainToken, ServiceTokenId},
     },
     ports::token_validator::AuthError,
 };
 
-use super::world::{World, admin, id, new_token, service};
+use super::{
+    town::Town,
+    world::{World, admin, id, new_token, service},
+};
+use crate::support::people::{client, only, policy};
 
 const MINTER: &[Scope] = &[Scope::AdminTokensWrite, Scope::WorkflowsRead];
 
@@ -81,6 +86,25 @@ async fn revoking_what_a_token_minted_goes_all_the_way_down_and_no_further() {
         let token = world.app().tokens.get(&admin(), &id(name)).await.unwrap();
         assert_eq!(token.revoked.is_some(), revoked, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_service_of_an_issuers_makes_nothing_that_outlives_its_own_token_and_is_no_token_of_its_name() {
+    let defaults = IssuerPolicy { default_workspaces: only(&["demo"]), ..policy(Provision::User) };
+    let town = Town::of(defaults).await;
+    let world = &town.world;
+    let end = world.app().core.commands.now().checked_add(SignedDuration::from_secs(300)).unwrap();
+    let token = town.token(Identity { expires_at: Some(end), ..client("ci", MINTER) });
+    let ci = town.who(&token).await.unwrap();
+    let (child, _) = world.mint(&ci, new_token("child", &[Scope::WorkflowsRead], &["demo"])).await;
+    assert_eq!((child.expires_at, &child.owner), (Some(end), &None));
+    let longer = Some(SignedDuration::from_secs(301));
+    let longer = NewServiceToken { expires_in: longer, ..new_token("longer", &[], &["demo"]) };
+    let minted = world.app().tokens.mint(&ci, longer, None).await;
+    assert!(matches!(minted, Err(AppError::Auth(AuthError::LifeExceeded))), "{minted:?}");
+    world.mint(&admin(), new_token("ci", MINTER, &["demo"])).await;
+    world.app().tokens.revoke(&admin(), id("ci"), None, true).await.unwrap();
+    assert!(world.app().tokens.get(&admin(), &id("child")).await.unwrap().revoked.is_none());
 }
 
 #[tokio::test]

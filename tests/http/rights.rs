@@ -1,22 +1,28 @@
 //! Every sort of caller asks for every sort of operation in every workspace: what is answered is what the contract says
 //! (authentication.md section 3), and `whoami?explain=` says the same.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
-use proptest::prelude::*;
+use jiff::Timestamp;
+use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 use tidegate::{
-    adapters::http::Settings,
+    adapters::{http::Settings, persistence::memory::MemoryRepository},
     app::{authenticate::Mode, people::Issuer},
     domain::{
-        identity::{CredentialKind, Identity, IdentityKind},
+        identity::{CredentialKind, Identity, IdentityKind, Maker},
         issuer::{IssuerPolicy, Provision},
-        scope::{Scope, all_scopes},
-        user::IssuerName,
+        scope::{Scope, Scopes, all_scopes},
+        service_token::{PlainToken, ServiceToken, ServiceTokenId},
+        user::{IssuerName, UserId},
     },
+    ports::repository::Repository,
     wiring::Parts,
 };
 use tokio::runtime;
@@ -24,7 +30,7 @@ use tokio::runtime;
 use crate::support::{
     gateway::{Answer, BOOTSTRAP, Client, TestGateway},
     people::TestIssuer,
-    rights::{Made, PLACES, Reach, made},
+    rights::{Bound, Made, PLACES, Reach, made},
 };
 
 const MODEL: &str = r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" targetNamespace="t">
@@ -54,6 +60,8 @@ enum By {
     Reach,
     /// It is about no workspace, and needs all.
     Everywhere,
+    /// It makes a workspace: people always may.
+    Founding,
     /// It is about its members, and a role counts within a token that lets this through.
     Role(Scope),
 }
@@ -68,7 +76,7 @@ struct Operation {
 
 /// What can be asked of a place.
 fn operations(place: &Place) -> Vec<Operation> {
-    use By::{Everywhere, Name, Reach, Role, Thing, Token};
+    use By::{Everywhere, Founding, Name, Reach, Role, Thing, Token};
     use Scope::{
         AdminAuditRead, AdminTokensRead, AdminTokensWrite, AdminWorkspacesWrite, ChatkitSession, JobsWork,
         WorkflowsExecute, WorkflowsRead, WorkflowsWrite,
@@ -110,6 +118,7 @@ fn operations(place: &Place) -> Vec<Operation> {
         does("POST", "/api/admin/service-tokens".into(), json!({"workspace_ids": [id]}), AdminTokensWrite, Token),
         get(format!("/api/admin/audit-events?workspace_id={id}"), AdminAuditRead, Name),
         get("/api/admin/revocations".into(), AdminTokensRead, Everywhere),
+        does("POST", "/api/workspaces".into(), json!({ "id": id }), AdminWorkspacesWrite, Founding),
         get(format!("/api/workspaces/{id}/members"), AdminWorkspacesWrite, Role(WorkflowsRead)),
         does(
             "DELETE",
@@ -121,14 +130,60 @@ fn operations(place: &Place) -> Vec<Operation> {
     ]
 }
 
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    /// Somebody with a token of their own.
+    Person,
+    /// A service of the issuer's, which is a member of nothing.
+    Client,
+    /// A service token that belongs to somebody.
+    Owned,
+}
+
+impl Sort {
+    /// What the contract says of who is made so: of a service token, what its person has of what it states.
+    fn contract(self, made: Made) -> Made {
+        match self {
+            Self::Person => made,
+            Self::Client => Made { roles: BTreeMap::new(), belonged: false, ..made },
+            Self::Owned => {
+                let reach = made.named.clone().unwrap_or(Reach::All);
+                Made {
+                    most: all_scopes(),
+                    ceiling: Bound::Stated(stated(&made)),
+                    belonged: made.has_belonged(),
+                    roles: made
+                        .roles
+                        .iter()
+                        .filter(|(place, _)| reach.has(place))
+                        .map(|(place, role)| (*place, *role))
+                        .collect(),
+                    defaults: made.defaults.and(&reach),
+                    named: None,
+                }
+            }
+        }
+    }
+}
+
+/// What a service token states that is made so.
+fn stated(made: &Made) -> Scopes {
+    Scope::ALL.iter().copied().filter(|scope| made.ceiling_has(*scope)).collect()
+}
+
 /// The codes of which the refusal must have one; none: it is let through.
-fn expected(made: &Made, operation: &Operation, place: &str) -> &'static [&'static str] {
+fn expected(sort: Sort, made: &Made, operation: &Operation, place: &str) -> &'static [&'static str] {
+    let person = sort == Sort::Person;
+    let sees = |least| if person { made.sees_to_members(place, least) } else { made.may(operation.scope, place) };
     let (reached, may) = (made.reaches(place), made.may(operation.scope, place));
     match operation.by {
         By::Reach if reached => &[],
-        By::Role(least) if made.sees_to_members(place, least) => &[],
-        By::Everywhere if may && made.reaches_all() => &[],
-        By::Everywhere => &["auth.missing_scope", "auth.workspace_forbidden"],
+        By::Role(least) if sees(least) => &[],
+        By::Role(_) if !person && !made.ceiling_has(operation.scope) => &["auth.missing_scope"],
+        By::Founding if person => &[],
+        By::Everywhere | By::Founding if may && made.reaches_all() => &[],
+        By::Everywhere | By::Founding => &["auth.missing_scope", "auth.workspace_forbidden"],
         By::Reach | By::Role(_) if !reached => &["auth.workspace_forbidden"],
         By::Role(_) => &["auth.missing_scope"],
         By::Name | By::Thing | By::Token if may => &[],
@@ -151,6 +206,7 @@ struct Town {
     issuer: TestIssuer,
     places: Vec<Place>,
     count: AtomicU32,
+    repository: MemoryRepository,
 }
 
 /// An issuer for each set of `default_workspaces`.
@@ -179,9 +235,14 @@ fn issuer_of(defaults: &Reach) -> IssuerName {
 impl Town {
     async fn start() -> Self {
         let issuer = TestIssuer::default();
-        let parts = Parts::in_memory().unwrap().with_bootstrap_token(BOOTSTRAP);
-        let parts =
-            Parts { mode: Mode::Required, validators: vec![Arc::new(issuer.clone())], issuers: issuers(), ..parts };
+        let repository = MemoryRepository::default();
+        let parts = Parts {
+            mode: Mode::Required,
+            repository: Arc::new(repository.clone()),
+            validators: vec![Arc::new(issuer.clone())],
+            issuers: issuers(),
+            ..Parts::in_memory().unwrap().with_bootstrap_token(BOOTSTRAP)
+        };
         let gateway = TestGateway::of(parts, Settings::default()).await;
         let root = gateway.bootstrap();
         let mut places = Vec::new();
@@ -209,13 +270,14 @@ impl Town {
                 task: text(&tasks["items"][0]["id"]),
             });
         }
-        Self { gateway, issuer, places, count: AtomicU32::new(0) }
+        Self { gateway, issuer, places, count: AtomicU32::new(0), repository }
     }
 
     /// Somebody new, made so.
-    async fn caller(&self, made: &Made) -> Client {
+    async fn caller(&self, sort: Sort, made: &Made) -> Client {
         let (root, issuer) = (self.gateway.bootstrap(), issuer_of(&made.defaults));
-        let subject = format!("p{}", self.count.fetch_add(1, Ordering::Relaxed));
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        let subject = format!("p{number}");
         let member = |place: &str| format!("/api/workspaces/{place}/members/{issuer}:{subject}");
         let put = async |place: &str, role: &str| {
             let answer = root.request("PUT", &member(place)).json(&json!({ "role": role })).send().await.unwrap();
@@ -228,16 +290,47 @@ impl Town {
         for (place, role) in &made.roles {
             put(place, role.as_str()).await;
         }
-        let who = Identity::new(subject, IdentityKind::User, CredentialKind::External, made.token());
+        if sort == Sort::Owned {
+            return self.token_of(UserId::new(issuer, subject).unwrap(), number, made).await;
+        }
+        let kind = if sort == Sort::Person { IdentityKind::User } else { IdentityKind::Service };
+        let who = Identity::new(subject, kind, CredentialKind::External, made.token());
         self.gateway.bearer(&self.issuer.token(Identity { issuer: Some(issuer.to_string()), ..who }))
     }
 
-    async fn judged(&self, made: &Made) -> Result<(), TestCaseError> {
-        let caller = self.caller(made).await;
+    /// A service token of somebody's.
+    async fn token_of(&self, owner: UserId, number: u32, made: &Made) -> Client {
+        let mut secret = [0; 32];
+        secret[..4].copy_from_slice(&number.to_be_bytes());
+        let plain = PlainToken::from_random(&secret);
+        let token = ServiceToken {
+            id: ServiceTokenId::parse(&format!("owned-{number}")).unwrap(),
+            hash: plain.hashed(),
+            previous: None,
+            scopes: stated(made),
+            workspaces: made.named.as_ref().unwrap_or(&Reach::All).access(),
+            issued_at: Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            rotated_at: None,
+            revoked: None,
+            created_by: Maker { kind: IdentityKind::User, issuer: None, subject: owner.subject().to_owned() },
+            owner: Some(owner),
+            last_used_at: None,
+            use_count: 0,
+        };
+        let mut unit = self.repository.begin().await.unwrap();
+        unit.tokens().insert(&token).await.unwrap();
+        unit.commit().await.unwrap();
+        self.gateway.bearer(plain.expose())
+    }
+
+    async fn judged(&self, sort: Sort, made: &Made) -> Result<(), TestCaseError> {
+        let caller = self.caller(sort, made).await;
+        let made = sort.contract(made.clone());
         for place in &self.places {
             for operation in operations(place) {
                 let answer = ask(&caller, &operation).await;
-                let expected = expected(made, &operation, place.id);
+                let expected = expected(sort, &made, &operation, place.id);
                 let told = format!("{} {}: {} {}", operation.verb, operation.path, answer.status, answer.text);
                 let code = answer.body["code"].as_str().unwrap_or_default();
                 let refused = matches!(answer.status.as_u16(), 401 | 403) || code.ends_with(".not_found");
@@ -287,7 +380,8 @@ async fn ask(caller: &Client, operation: &Operation) -> Answer {
 fn every_answer_is_what_the_rights_of_the_caller_say() {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let town = runtime.block_on(Town::start());
-    proptest!(ProptestConfig::with_cases(16), |(made in made())| {
-        runtime.block_on(town.judged(&made))?;
+    let sort = select(vec![Sort::Person, Sort::Person, Sort::Client, Sort::Owned]);
+    proptest!(ProptestConfig::with_cases(32), |(sort in sort, made in made())| {
+        runtime.block_on(town.judged(sort, &made))?;
     });
 }

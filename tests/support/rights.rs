@@ -62,6 +62,13 @@ impl Reach {
         }
     }
 
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, some) | (some, Self::All) => some.clone(),
+            (Self::Only(one), Self::Only(two)) => Self::Only(one.intersection(two).copied().collect()),
+        }
+    }
+
     fn without(&self, place: &str) -> Self {
         match self {
             Self::All => Self::All,

@@ -137,7 +137,8 @@ impl Directory {
     }
 }
 
-async fn belonging(view: &mut dyn UnitOfWork, id: &UserId) -> Result<Belonging, RepositoryError> {
+/// What somebody is by their memberships.
+pub(crate) async fn belonging(view: &mut dyn UnitOfWork, id: &UserId) -> Result<Belonging, RepositoryError> {
     let memberships = view.memberships().of_user(id).await?;
     if memberships.is_empty() && !view.memberships().ever(id).await? {
         return Ok(Belonging::Never);

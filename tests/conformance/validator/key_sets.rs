@@ -214,6 +214,21 @@ async fn trouble_at_the_provider_is_nobodys_fault() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_makes_a_set_due_and_no_more() {
+    let world = World::new(KeyRules::default()).await;
+    assert_eq!(world.refusal(&world.key).await, None);
+    world.ground.pass(-60);
+    assert_eq!(world.refusal(&world.key).await, None);
+    assert_eq!(world.fetches(), 2);
+    world.provider.reply(Reply::status(503));
+    world.ground.pass(-60);
+    for _ in 0..10 {
+        assert_eq!(world.refusal(&world.key).await, None);
+    }
+    assert!(world.fetches() <= 4, "{}", world.fetches());
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let world = World::new(KeyRules::default()).await;
     let elsewhere = Scripted::start(Reply::json(&set(&[&world.key]))).await;
@@ -264,12 +279,17 @@ struct Oidc {
 
 impl Oidc {
     async fn new() -> Self {
+        Self::by(KeyRules::default()).await
+    }
+
+    async fn by(rules: KeyRules) -> Self {
         let key = another("first");
         let (ground, keys) = (Ground::new(), Scripted::start(Reply::json(&set(&[&key]))).await);
         let provider = Scripted::start(Reply::status(503)).await;
         let issuer = provider.url("");
         let config = IssuerConfig {
             algorithms: vec![Algorithm::EdDsa],
+            rules,
             ..IssuerConfig::oidc(policy("oidc"), &issuer, Audience::of(vec![AUDIENCE.to_owned()]))
         };
         let validator = ground.validator([config]);
@@ -336,6 +356,24 @@ async fn a_discovery_document_is_read_again_and_serves_on_while_it_cannot_be() {
         assert_eq!(oidc.refusal(&second).await, None);
     }
     assert!(moved.count() > 10, "its keys are read on");
+}
+
+#[tokio::test]
+async fn trouble_with_the_document_is_trouble_with_the_keys() {
+    for (what, trouble) in troubles() {
+        let rules = KeyRules { timeout: Duration::from_millis(500), ..KeyRules::default() };
+        let oidc = Oidc::by(rules).await;
+        oidc.provider.reply(trouble.clone());
+        assert_eq!(oidc.refusal(&oidc.key).await, Some(AuthError::KeyUnavailable), "{what}");
+        assert_eq!(oidc.keys.count(), 0, "{what}");
+        oidc.says(&json!({}));
+        oidc.ground.pass(2);
+        assert_eq!(oidc.refusal(&oidc.key).await, None, "{what}");
+        // Its keys were found once, and are read on.
+        oidc.provider.reply(trouble);
+        oidc.ground.pass(300);
+        assert_eq!(oidc.refusal(&oidc.key).await, None, "{what}");
+    }
 }
 
 #[tokio::test]

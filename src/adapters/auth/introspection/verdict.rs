@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Issuer, answer::Answer};
+use super::{super::jwt::checks::suspect, Issuer, answer::Answer};
 use crate::{
     app::standing::Standing,
     domain::{bearer::BearerToken, claims::identity_of, identity::Identity, json::JsonObject},
@@ -87,7 +87,7 @@ impl Issuer {
         now: Timestamp,
         standing: &Standing,
     ) -> Result<(Identity, Timestamp), Rejection> {
-        let suspect = suspect(&claims);
+        let suspect = suspect(&claims).map(str::to_owned);
         let refused = |error: AuthError| match &suspect {
             Some(name) => error.of(Some(self.policy.name.as_str()), name),
             None => error.into(),
@@ -113,10 +113,4 @@ impl Issuer {
             Err(AuthError::InvalidIssuer)
         }
     }
-}
-
-/// Whose token it is: its id, or its subject.
-fn suspect(claims: &JsonObject) -> Option<String> {
-    let named = |claim: &str| claims.get(claim).and_then(Value::as_str).filter(|text| !text.is_empty());
-    named("jti").or_else(|| named("sub")).map(str::to_owned)
 }

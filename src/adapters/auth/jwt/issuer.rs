@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     ReadClaims,
     algorithm::Algorithm,
-    checks::{Audience, MOST_LEEWAY, Times, judge_subject},
+    checks::{Audience, MOST_LEEWAY, Times, judge_subject, suspect},
     config::{InvalidIssuer, IssuerConfig},
     keys::{IssuerKeys, KeyReport, Material, Upkeep},
 };
@@ -66,7 +66,7 @@ impl JwtIssuer {
             },
             upkeep,
         )?;
-        let times = Times { leeway: config.leeway, most_life: config.policy.max_token_life };
+        let times = Times { leeway: config.leeway, ahead: config.leeway, most_life: config.policy.max_token_life };
         let IssuerConfig { policy, issuers, audience, read, .. } = config;
         Ok(Self { policy, issuers, audience, algorithms, times, read, keys })
     }
@@ -170,9 +170,4 @@ impl JwtIssuer {
             )
         }
     }
-}
-
-/// What a refused token is known by: its id, or its subject.
-fn suspect(claims: &JsonObject) -> Option<&str> {
-    ["jti", "sub"].into_iter().filter_map(|name| claims.get(name)?.as_str()).find(|name| !name.is_empty())
 }

@@ -108,6 +108,26 @@ async fn a_set_that_is_used_is_renewed_while_nobody_asks() {
     world.provider.asked(2).await;
 }
 
+/// Who is remembered uses the set, too, although nobody looks for a key in it.
+#[tokio::test]
+async fn a_set_is_renewed_for_those_who_are_remembered_and_they_end_with_it() {
+    let world = World::new(KeyRules { cache_ttl: SignedDuration::ZERO, ..KeyRules::default() }).await;
+    let token = world.token(&world.key);
+    for _ in 0..2 {
+        assert_eq!(refusal(&world.validator, &token).await, None);
+    }
+    world.ground.pass(1);
+    world.provider.asked(2).await;
+    // Nobody renewed it: its time is over, and with it that of who was remembered by it.
+    let world = World::new(KeyRules::default()).await;
+    world.provider.reply(Reply::json(&set(&[&world.key])).header("cache-control", "max-age=10"));
+    let token = world.token(&world.key);
+    assert_eq!(refusal(&world.validator, &token).await, None);
+    world.provider.reply(Reply::json(&set(&[&another("second")])));
+    world.ground.pass(10);
+    assert_eq!(refusal(&world.validator, &token).await, Some(AuthError::InvalidToken));
+}
+
 #[tokio::test]
 async fn a_set_counts_as_long_as_the_provider_says_and_no_longer_than_configured() {
     for (max_age, ttl) in [("max-age=10", 10), ("max-age=0", 1), ("max-age=3600", 300), ("no-store", 300)] {

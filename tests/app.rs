@@ -3,6 +3,7 @@
 mod audit;
 mod credentials;
 mod deployments;
+mod escalation;
 mod jobs;
 mod limits;
 mod members;

@@ -265,6 +265,29 @@ fn values_are_read_by_the_type_of_their_key() {
 }
 
 #[test]
+fn two_variables_of_one_key_stop_the_start() {
+    let both = [("TIDEGATE_AUTH__MODE", "optional"), ("TIDEGATE_Auth__Mode", "required")];
+    assert_refused(load_environment(&both), &["auth.mode", "TIDEGATE_AUTH__MODE", "TIDEGATE_Auth__Mode", "keep one"]);
+    assert_eq!(load_environment(&both[1..]).unwrap().config.auth.mode, Some(AuthMode::Required));
+}
+
+#[test]
+fn what_is_not_utf_8_stops_the_start_where_it_means_something() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let load = |name: &str| {
+        let mut sources = Sources::of_environment([]);
+        sources.environment.insert(name.to_owned(), std::ffi::OsString::from_vec(vec![b'a', 0xff]));
+        config::load(&sources)
+    };
+    for name in ["TIDEGATE_AUTH__MODE", "ORCHEO_AUTH_MODE", "ORCHEO_AUTH_JWT_SECRET", "CENTRIFUGO_API_KEY"] {
+        assert_refused(load(name), &[name, "not UTF-8"]);
+    }
+    let told = load("ORCHEO_SOMETHING_ELSE").unwrap().warnings;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(load("SOMETHING_ELSE").unwrap().warnings, []);
+}
+
+#[test]
 fn only_names_with_two_underscores_are_keys() {
     let loaded = load_environment(&[
         ("TIDEGATE_PORT", "tcp://10.0.0.1:80"),

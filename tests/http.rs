@@ -9,6 +9,7 @@ mod own_validators;
 mod people;
 mod resources;
 mod revocations;
+mod rights;
 mod running;
 mod sockets;
 mod workos_events;

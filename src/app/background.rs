@@ -4,7 +4,7 @@
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{context, core::Core, error::AppError, revocation_log::RevocationLog, signals::POLL};
@@ -147,12 +147,14 @@ impl Background {
 
     /// Learns what other replicas have revoked and changed.
     async fn watch_revocations(self) {
+        let mut beat = tokio::time::interval(POLL);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            beat.tick().await;
             if let Err(error) = self.log.read().await {
                 tracing::warn!(error = %error, "the revocation log cannot be read; trying again");
             }
             self.core.commands.signals().standing.forget(self.core.commands.now());
-            tokio::time::sleep(POLL).await;
         }
     }
 

@@ -1,5 +1,5 @@
-//! Members: who belongs to a workspace, and as what. Nobody grants, changes or removes a role above their own
-//! (authentication.md section 3).
+//! Members: who belongs to a workspace, and as what. Nobody grants, changes or removes a role above their own, nor grants
+//! what their token leaves out (authentication.md section 3).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
         identity::Identity,
         page::{Page, PageRequest},
         revocation::Notice,
-        scope::Scope,
+        scope::{Scope, Scopes},
         user::{Membership, Role, UserId},
         workspace::WorkspaceId,
     },
@@ -65,7 +65,8 @@ impl Members {
     /// Makes somebody a member, or gives a member another role. They need not have been seen yet.
     ///
     /// # Errors
-    /// As [`list`](Self::list), and where a role above the caller's own is at stake; [`ConflictError::LastOwner`];
+    /// As [`list`](Self::list), and where a role above the caller's own is at stake, or one that gives what their token leaves
+    /// out; [`ConflictError::LastOwner`];
     /// [`AppError::Invalid`] for a new member of an issuer that is not configured, unless none is.
     pub async fn put(
         &self,
@@ -122,6 +123,9 @@ async fn put(
     }
     if present == Some(Role::Owner) && role != Role::Owner {
         not_the_last_owner(unit, &workspace).await?;
+    }
+    if present < Some(role) {
+        within_token(people, who, &workspace, role)?;
     }
     if present != Some(role) {
         let membership = Membership { user: user.clone(), workspace: workspace.clone(), role, since: unit.now };
@@ -181,6 +185,18 @@ fn authority(who: &Identity, role: Option<Role>, workspace: &WorkspaceId, least:
         return Some(Role::Owner);
     }
     role.filter(|_| who.user().is_some() && who.is_allowed(least))
+}
+
+/// Nobody hands on what the token at hand leaves out: with the role that it gives, its own person would have no more than it
+/// lets through.
+fn within_token(people: &People, who: &Identity, workspace: &WorkspaceId, role: Role) -> Result<(), AppError> {
+    let Some(policy) = who.issuer.as_deref().and_then(|issuer| people.policy(issuer)) else { return Ok(()) };
+    if who.may(Scope::AdminWorkspacesWrite, workspace) {
+        return Ok(());
+    }
+    let beyond = |scope: &Scope| role.gives(*scope) && policy.max_scopes.contains(scope) && !who.is_allowed(*scope);
+    let beyond: Scopes = Scope::ALL.iter().copied().filter(beyond).collect();
+    if beyond.is_empty() { Ok(()) } else { Err(access::refused(who, AuthError::MissingScope(beyond))) }
 }
 
 /// With this scope they could.

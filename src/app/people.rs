@@ -18,7 +18,7 @@ use crate::{
         identity::{CredentialKind, Identity, IdentityKind},
         issuer::{IssuerPolicy, Provision},
         rights::Rights,
-        user::UserId,
+        user::{Belonging, UserId},
     },
     ports::{
         profile_source::ProfileSource,
@@ -102,7 +102,7 @@ impl People {
         let policy = self.policy(owner.issuer().as_str()).ok_or(AuthError::InvalidIssuer)?;
         let person = self.directory.person(owner, None).await?;
         admitted(policy, &person)?;
-        Ok((own.cut_to_owner(&person.roles, &policy.default_workspaces, &policy.max_scopes), person))
+        Ok((own.cut_to_owner(&person.belonging, &policy.default_workspaces, &policy.max_scopes), person))
     }
 
     /// Whether what was read of a person still counts.
@@ -120,7 +120,7 @@ impl People {
             (named_person(validated, policy, &person), Some(person))
         } else {
             // Services belong to nobody and are members of nothing.
-            let rights = validated.rights.with_memberships(&BTreeMap::new(), &policy.default_workspaces);
+            let rights = validated.rights.with_memberships(&Belonging::Never, &policy.default_workspaces);
             (Identity { rights, ..Identity::clone(validated) }, None)
         };
         Ok(Named { validated: Arc::clone(validated), identity: Arc::new(identity), person })
@@ -137,7 +137,7 @@ impl People {
 
 /// Where nobody becomes a user by showing up, only who is known already or a member comes in.
 fn admitted(policy: &IssuerPolicy, person: &Person) -> Result<(), AuthError> {
-    if policy.provision == Provision::None && person.user.is_none() && person.roles.is_empty() {
+    if policy.provision == Provision::None && person.user.is_none() && !person.belonging.is_anywhere() {
         return Err(AuthError::NotProvisioned);
     }
     Ok(())
@@ -146,7 +146,7 @@ fn admitted(policy: &IssuerPolicy, person: &Person) -> Result<(), AuthError> {
 fn named_person(validated: &Identity, policy: &IssuerPolicy, person: &Person) -> Identity {
     let known = person.user.as_ref();
     Identity {
-        rights: validated.rights.with_memberships(&person.roles, &policy.default_workspaces),
+        rights: validated.rights.with_memberships(&person.belonging, &policy.default_workspaces),
         username: validated.username.clone().or_else(|| known.and_then(|user| user.username.clone())),
         email: validated.email.clone().or_else(|| known.and_then(|user| user.email.clone())),
         ..validated.clone()

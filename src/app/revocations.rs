@@ -165,7 +165,8 @@ impl Revocations {
             .await
     }
 
-    /// Draws the consequences of what an issuer says. Once for each of its events, however often it says it.
+    /// Draws the consequences of what an issuer says. Once for each of its events, however often it says it, and whatever
+    /// people have done about them meanwhile.
     ///
     /// # Errors
     /// [`AppError::Invalid`] where the event names nobody; the store's.
@@ -192,8 +193,8 @@ impl Revocations {
             .run(move |unit| {
                 let entry = entry.clone();
                 Box::pin(async move {
-                    let over = entry.ends_at.is_some_and(|end| end <= unit.now);
-                    if over || unit.uow().revocations().find(entry.id).await?.is_some() {
+                    let now = unit.now;
+                    if !unit.uow().revocations().hear(entry.id, now).await? {
                         return Ok(());
                     }
                     enter(unit, &Identity::system(ISSUER), &entry).await?;
@@ -220,15 +221,21 @@ impl Revocations {
 
 /// Adds a line of the log with it. (The store writes that line itself; this replica learns of it here.)
 async fn enter(unit: &mut Unit, who: &Identity, entry: &Revocation) -> Result<(), AppError> {
-    unit.uow().revocations().insert(entry).await?;
-    unit.wake.notices.push(Notice::Revoked(entry.clone()));
-    if let Revoked::User(user) = &entry.revoked
-        && !entry.ban
-    {
-        // A ban stands until it is lifted. This entry will be forgotten, and what the person made must not come back then.
-        end_with_owner(unit, user, entry.at, entry.reason.as_ref()).await?;
+    if let Revoked::User(user) = &entry.revoked {
+        // What they are about to mint is there after this, or is never made.
+        unit.uow().users().lock(user).await?;
     }
-    Ok(audit::record(unit, who, audit::action::REVOCATION_CREATE, &entry.id.to_string(), None).await?)
+    // An issuer may tell so late that no token can be left.
+    if entry.ends_at.is_none_or(|end| end > unit.now) {
+        unit.uow().revocations().insert(entry).await?;
+        unit.wake.notices.push(Notice::Revoked(entry.clone()));
+        audit::record(unit, who, audit::action::REVOCATION_CREATE, &entry.id.to_string(), None).await?;
+    }
+    match &entry.revoked {
+        // A ban stands until it is lifted. This entry will be forgotten, and what the person made must not come back then.
+        Revoked::User(user) if !entry.ban => end_with_owner(unit, user, entry.at, entry.reason.as_ref()).await,
+        _ => Ok(()),
+    }
 }
 
 /// Takes all memberships of a person away who is no more; also that of a last owner, in whose place only who has

@@ -14,13 +14,14 @@ use super::{
 };
 use crate::{
     domain::{
+        audit::NewAuditEntry,
         idempotency::Idempotency,
         identity::{CredentialKind, Identity, IdentityKind, Maker},
         page::{Page, PageRequest},
-        revocation::Notice,
+        revocation::{Notice, Revoked},
         scope::{Scope, Scopes},
         service_token::{
-            DEFAULT_OVERLAP, PlainToken, Rotation, RotationError, ServiceToken, ServiceTokenId, TokenStatus,
+            DEFAULT_OVERLAP, PlainToken, Revocation, Rotation, RotationError, ServiceToken, ServiceTokenId, TokenStatus,
         },
         text::Remark,
         user::UserId,
@@ -240,14 +241,8 @@ impl ServiceTokens {
                 Box::pin(async move {
                     let found = unit.uow().tokens().lock(&id).await?;
                     seen(&who, Scope::AdminTokensWrite, found)?;
-                    let mut ids = vec![id];
-                    if minted {
-                        ids = with_minted(unit, &who, ids).await?;
-                    }
-                    for id in ids {
-                        revoke(unit, &who, &id, reason.clone()).await?;
-                    }
-                    Ok(())
+                    revoke(unit, &who, &id, reason.clone()).await?;
+                    if minted { revoke_minted(unit, &who, id, reason.as_ref()).await } else { Ok(()) }
                 })
             })
             .await
@@ -277,6 +272,11 @@ async fn record(
     audit::record(unit, who, action, token.id.as_str(), audit::only_one(&token.workspaces)).await
 }
 
+fn entry(now: Timestamp, who: &Identity, action: &'static str, token: &ServiceToken) -> NewAuditEntry {
+    let workspace = audit::only_one(&token.workspaces).cloned();
+    NewAuditEntry { workspace, ..audit::entry(now, who, action, token.id.as_str()) }
+}
+
 /// Ends what belongs to a person and was issued up to a moment, for good. A revocation that is no ban is forgotten once no
 /// token of their issuer's can be left; what they made here may be without end, and must not come back then.
 ///
@@ -288,27 +288,37 @@ pub async fn end_with_owner(
     until: Timestamp,
     reason: Option<&Remark>,
 ) -> Result<(), AppError> {
-    let ends = |token: &ServiceToken| {
-        token.owner.as_ref() == Some(owner) && token.issued_at <= until && token.revoked.is_none()
-    };
     // Who revoked the person has an entry of their own in the audit.
     let system = Identity::system("revocation");
-    let mut page = longest_page();
+    let revocation = Revocation { at: unit.now, reason: reason.cloned() };
     loop {
-        let found = unit.uow().tokens().list(&WorkspaceAccess::All, &page).await?;
-        for token in found.items.iter().filter(|token| ends(token)) {
-            revoke(unit, &system, &token.id, reason.cloned()).await?;
+        // One that is about to mint was waited for: what it made is found the next time.
+        let ended = unit.uow().tokens().revoke_owned(owner, until, &revocation).await?;
+        if ended.is_empty() {
+            break;
         }
-        match found.next {
-            Some(next) => page.after = Some(next),
-            None => return Ok(()),
-        }
+        let entries: Vec<_> =
+            ended.iter().map(|token| entry(unit.now, &system, audit::action::TOKEN_REVOKE, token)).collect();
+        unit.uow().audit().append(&entries).await?;
+        unit.wake.audit = true;
     }
+    // Whatever is remembered of their tokens is so together with what is remembered of them.
+    unit.tell(Notice::Memberships(owner.clone())).await?;
+    Ok(())
 }
 
-/// A service token that ended after its caller was let in makes and changes nothing more. Its row is held, so that a
-/// revocation of what it minted waits for what it is about to mint.
+/// Whose credential ended after they were let in makes and changes nothing more. It is held, so that who revokes it and what it
+/// minted waits for what it is about to mint. A service token is given.
 async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<Option<ServiceToken>, AppError> {
+    if let Some(user) = who.user() {
+        unit.uow().users().lock(&user).await?;
+    }
+    for target in Revoked::naming(who) {
+        let entries = unit.uow().revocations().against(&target).await?;
+        if entries.iter().any(|entry| entry.refuses(who.issued_at)) {
+            return Err(AuthError::TokenRevoked.into());
+        }
+    }
     let own = who.token_id.as_deref().filter(|_| who.credential == CredentialKind::ServiceToken);
     let Some(id) = own.and_then(|id| ServiceTokenId::parse(id).ok()) else { return Ok(None) };
     let token = unit.uow().tokens().lock(&id).await?;
@@ -319,37 +329,51 @@ async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<Option<Servic
     }
 }
 
-/// The tokens, those that they made, those that these made, …, as far as the caller may revoke them.
-async fn with_minted(
+/// Ends what a token that has been ended made, what that made, …, as far as the caller may. Whatever is ended holds its row: what
+/// it was about to make is there when the next look is taken.
+async fn revoke_minted(
     unit: &mut Unit,
     who: &Identity,
-    mut ids: Vec<ServiceTokenId>,
-) -> Result<Vec<ServiceTokenId>, AppError> {
+    id: ServiceTokenId,
+    reason: Option<&Remark>,
+) -> Result<(), AppError> {
     let within = who.where_may(Scope::AdminTokensWrite);
-    let mut all = Vec::new();
-    let mut page = longest_page();
+    let mut ended = BTreeSet::from([id]);
     loop {
-        let found = unit.uow().tokens().list(&within, &page).await?;
-        let theirs = found.items.into_iter().filter(|token| concerns(who, token));
-        all.extend(theirs.map(|token| (token.id, token.created_by)));
-        match found.next {
-            Some(next) => page.after = Some(next),
-            None => break,
+        let made = made_by(unit, &within, &ended).await?;
+        if made.is_empty() {
+            return Ok(());
         }
+        for id in &made {
+            revoke(unit, who, id, reason.cloned()).await?;
+        }
+        ended.extend(made);
     }
-    let mut next = 0;
-    while let Some(maker) = ids.get(next).cloned() {
-        let made = all.iter().filter(|(id, by)| is_token(by, &maker) && !ids.contains(id)).map(|(id, _)| id.clone());
-        let made: Vec<_> = made.collect();
-        ids.extend(made);
-        next += 1;
-    }
-    Ok(ids)
 }
 
-/// Whether this maker is that service token: a person, or an issuer's service, may be called like one.
-fn is_token(maker: &Maker, id: &ServiceTokenId) -> bool {
-    maker.kind == IdentityKind::Service && maker.issuer.is_none() && maker.subject == id.as_str()
+/// The tokens within these workspaces that one of these made, and that are none of these.
+async fn made_by(
+    unit: &mut Unit,
+    within: &WorkspaceAccess,
+    makers: &BTreeSet<ServiceTokenId>,
+) -> Result<Vec<ServiceTokenId>, AppError> {
+    // A person, or an issuer's service, may be called like a token.
+    let is_token = |maker: &Maker| maker.kind == IdentityKind::Service && maker.issuer.is_none();
+    let mut made = Vec::new();
+    let mut page = longest_page();
+    loop {
+        let found = unit.uow().tokens().list(within, &page).await?;
+        let theirs = found.items.into_iter().filter(|token| {
+            is_token(&token.created_by)
+                && makers.contains(token.created_by.subject.as_str())
+                && !makers.contains(&token.id)
+        });
+        made.extend(theirs.map(|token| token.id));
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(made),
+        }
+    }
 }
 
 fn first_time(once: Once<ServiceToken>) -> Result<ServiceToken, AppError> {

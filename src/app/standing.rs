@@ -2,7 +2,7 @@
 //! section 5). Everything here is in memory; a verdict that was cached elsewhere is checked against it at each use.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap, HashSet},
     hash::Hash,
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
@@ -18,7 +18,7 @@ use crate::{
         ids::RevocationId,
         revocation::{Notice, Revocation, Revoked},
         service_token::ServiceTokenId,
-        user::{IssuerName, UserId},
+        user::UserId,
     },
     ports::{
         repository::{LogPosition, LogRead},
@@ -28,6 +28,8 @@ use crate::{
 
 /// If no look into the log succeeded for so long, cached verdicts stop counting.
 pub const BELIEVED_FOR: Duration = Duration::from_secs(5);
+/// After so long without a look, the next one may be a long one.
+const FAR_BEHIND: Duration = Duration::from_hours(1);
 /// Of how many people and tokens the last change is known one by one.
 const CHANGES_KEPT: usize = 10_000;
 
@@ -45,13 +47,23 @@ pub struct Standing {
 
 #[derive(Debug, Default)]
 struct State {
-    revocations: HashMap<RevocationId, Revocation>,
+    revocations: HashMap<RevocationId, Entered>,
     by_target: HashMap<Revoked, Vec<RevocationId>>,
+    by_end: BTreeSet<(Timestamp, RevocationId)>,
     epoch: u64,
+    /// The epoch when the look began that is under way.
+    looked_at: u64,
     tokens: Changes<ServiceTokenId>,
     users: Changes<UserId>,
     position: Option<LogPosition>,
     read_at: Option<Instant>,
+}
+
+/// A revocation, and since which epoch it is known.
+#[derive(Debug)]
+struct Entered {
+    revocation: Revocation,
+    at: u64,
 }
 
 /// When each key last changed; older ones are forgotten together, and then count as changed.
@@ -102,11 +114,31 @@ impl State {
         if !ids.contains(&id) {
             ids.push(id);
         }
-        self.revocations.insert(id, revocation);
+        if let Some(end) = revocation.ends_at {
+            self.by_end.insert((end, id));
+        }
+        // Why is for people to read, and may be long.
+        let revocation = Revocation { reason: None, ..revocation };
+        self.revocations.insert(id, Entered { revocation, at: self.epoch });
+    }
+
+    /// These are all that hold: what is known besides was lifted, unless it came while they were read.
+    fn replace(&mut self, all: &[Notice]) {
+        let hold: HashSet<_> = all
+            .iter()
+            .filter_map(|notice| if let Notice::Revoked(revocation) = notice { Some(revocation.id) } else { None })
+            .collect();
+        let known = self.revocations.iter().filter(|(id, entered)| entered.at <= self.looked_at && !hold.contains(id));
+        for id in known.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.lift(id);
+        }
     }
 
     fn lift(&mut self, id: RevocationId) {
-        let Some(revocation) = self.revocations.remove(&id) else { return };
+        let Some(Entered { revocation, .. }) = self.revocations.remove(&id) else { return };
+        if let Some(end) = revocation.ends_at {
+            self.by_end.remove(&(end, id));
+        }
         if let Some(ids) = self.by_target.get_mut(&revocation.revoked) {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
@@ -117,11 +149,7 @@ impl State {
 
     fn revokes(&self, target: &Revoked, issued_at: Option<Timestamp>) -> bool {
         let ids = self.by_target.get(target).into_iter().flatten();
-        ids.filter_map(|id| self.revocations.get(id)).any(|revocation| match revocation.revoked {
-            // A token that does not say when it was issued may be an old one.
-            Revoked::User(_) => revocation.ban || issued_at.is_none_or(|issued| issued <= revocation.at),
-            Revoked::Session { .. } | Revoked::Token { .. } => true,
-        })
+        ids.filter_map(|id| self.revocations.get(id)).any(|entered| entered.revocation.refuses(issued_at))
     }
 }
 
@@ -150,6 +178,13 @@ impl Standing {
         }
     }
 
+    /// Begins a look into the log: says where to read on. One look at a time.
+    pub fn begin_look(&self) -> Option<LogPosition> {
+        let mut state = self.write();
+        state.looked_at = state.epoch;
+        state.position
+    }
+
     /// Takes in a look into the log that began at a moment. After a gap everything cached is doubted.
     pub fn took(&self, read: LogRead, began: Instant) {
         {
@@ -163,6 +198,9 @@ impl Standing {
             }
             state.position = Some(read.position);
             state.read_at = state.read_at.max(Some(began));
+            if read.whole {
+                state.replace(&read.notices);
+            }
         }
         self.apply(read.notices);
     }
@@ -172,6 +210,11 @@ impl Standing {
         self.read().position
     }
 
+    /// Whether the log was not read for so long that lines of it may be gone, and all that holds must be read.
+    pub fn is_far_behind(&self) -> bool {
+        self.read().read_at.is_none_or(|at| at.elapsed() > FAR_BEHIND)
+    }
+
     /// Whether the log was read lately enough for cached verdicts to count.
     pub fn is_fresh(&self) -> bool {
         self.read().read_at.is_some_and(|at| at.elapsed() <= BELIEVED_FOR)
@@ -179,16 +222,8 @@ impl Standing {
 
     /// Whether a revocation refuses this caller's token, by person, session or token id.
     pub fn revokes(&self, who: &Identity) -> bool {
-        let Some(issuer) = who.issuer.as_deref().and_then(|name| IssuerName::parse(name).ok()) else { return false };
         let state = self.read();
-        if state.by_target.is_empty() {
-            return false;
-        }
-        let user = UserId::new(issuer.clone(), who.subject.clone()).ok();
-        let session = who.session_id.clone().map(|sid| Revoked::Session { issuer: issuer.clone(), sid });
-        let token = who.token_id.clone().map(|jti| Revoked::Token { issuer, jti });
-        let targets = [user.map(Revoked::User), session, token];
-        targets.into_iter().flatten().any(|target| state.revokes(&target, who.issued_at))
+        !state.by_target.is_empty() && Revoked::naming(who).any(|target| state.revokes(&target, who.issued_at))
     }
 
     /// Whether a person is refused to whom something belongs that was issued then: a service token of theirs.
@@ -228,9 +263,10 @@ impl Standing {
     /// Forgets revocations that no token can be left for.
     pub fn forget(&self, now: Timestamp) {
         let mut state = self.write();
-        let over = |revocation: &Revocation| revocation.ends_at.is_some_and(|end| end <= now);
-        let ended: Vec<_> = state.revocations.values().filter(|entry| over(entry)).map(|entry| entry.id).collect();
-        for id in ended {
+        while let Some((end, id)) = state.by_end.first().copied()
+            && end <= now
+        {
+            state.by_end.remove(&(end, id));
             state.lift(id);
         }
     }
@@ -244,6 +280,7 @@ mod tests {
     use crate::domain::{
         identity::{IdentityKind, Maker},
         rights::Rights,
+        user::IssuerName,
     };
 
     const MOMENT: i64 = 1_800_000_000;
@@ -285,7 +322,7 @@ mod tests {
     }
 
     fn read(position: i64) -> LogRead {
-        LogRead { notices: Vec::new(), position: LogPosition(position) }
+        LogRead { notices: Vec::new(), position: LogPosition(position), whole: false }
     }
 
     /// That has just read a log of these lines.
@@ -354,7 +391,9 @@ mod tests {
         standing.forget(at(100));
         assert!(!standing.revokes(&token(Some(0))));
         assert!(
-            standing.read().by_target.is_empty() && standing.read().revocations.is_empty(),
+            standing.read().by_target.is_empty()
+                && standing.read().revocations.is_empty()
+                && standing.read().by_end.is_empty(),
             "nothing is left of it"
         );
     }
@@ -403,6 +442,22 @@ mod tests {
         assert!(!standing.token_holds(&id, epoch) && !standing.user_holds(&ada(), epoch));
         assert!(standing.token_holds(&id, standing.epoch()));
         assert_eq!(standing.position(), Some(LogPosition(3)));
+    }
+
+    #[tokio::test]
+    async fn all_that_hold_take_the_place_of_what_was_known() {
+        let [lifted, kept, meanwhile, new] = [1, 2, 3, 4].map(|id| {
+            let session = Revoked::Session { issuer: corp(), sid: id.to_string() };
+            Notice::Revoked(revocation(id, session))
+        });
+        let standing = standing([lifted, kept.clone()]);
+        standing.begin_look();
+        // Entered here while the store was read.
+        standing.apply([meanwhile]);
+        let whole = LogRead { notices: vec![kept, new], whole: true, ..read(2) };
+        standing.took(whole, Instant::now());
+        let of = |sid: &str| Identity { session_id: Some(sid.to_owned()), ..token(Some(50)) };
+        assert_eq!(["1", "2", "3", "4"].map(|sid| standing.revokes(&of(sid))), [false, true, true, true]);
     }
 
     #[tokio::test]

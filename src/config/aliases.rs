@@ -70,7 +70,10 @@ pub(super) fn read(environment: &BTreeMap<String, OsString>, native: &[Layer], f
         }
         match value.to_str() {
             Some(text) => aliases.read(name, text),
-            None => aliases.findings.refuse_at(name, Origin::Alias(name.clone()), "its value is not UTF-8"),
+            None if is_known(name) => {
+                aliases.findings.refuse_at(name, Origin::Alias(name.clone()), "its value is not UTF-8");
+            }
+            None => aliases.read(name, ""),
         }
     }
     let text = |name: &str| environment.get(name).and_then(|value| value.to_str()).filter(|text| !text.is_empty());
@@ -164,6 +167,13 @@ impl Aliases<'_> {
             (_, None) => {}
         }
     }
+}
+
+fn is_known(name: &str) -> bool {
+    UNDERSTOOD.iter().any(|(alias, _)| *alias == name)
+        || LATER.contains(&name)
+        || name == SENSITIVE_DEBUG
+        || is_read_elsewhere(name)
 }
 
 fn is_read_elsewhere(name: &str) -> bool {

@@ -27,9 +27,15 @@ const MAX_SECRET_FILE: u64 = 64 * 1024;
 /// Reads every variable that is a key.
 pub(super) fn read(environment: &BTreeMap<String, OsString>, findings: &mut Findings) -> Layer {
     let mut layer = Layer::default();
+    let mut seen = BTreeMap::new();
     for (name, value) in environment {
         let Some(path) = path_of(name) else { continue };
         let origin = Origin::Variable(name.clone());
+        // Case does not count, so two may be the same.
+        if let Some(other) = seen.insert(path.clone(), name) {
+            findings.refuse_at(path, origin, format!("both {other} and {name} set it: keep one"));
+            continue;
+        }
         let Some(text) = value.to_str() else {
             findings.refuse_at(path, origin, "its value is not UTF-8");
             continue;

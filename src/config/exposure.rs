@@ -52,7 +52,14 @@ impl Config {
             message: "not set: whoever can write the database can make the audit's chain anew (docs/audit.md)"
                 .to_owned(),
         });
-        self.openness(credentials_stored).into_iter().chain(unkeyed).collect()
+        let shut = self.auth.mode == Some(AuthMode::Required) && !self.auth.holds_credential();
+        let shut = (shut && credentials_stored == Some(false)).then(|| Warning {
+            key: "auth.mode".to_owned(),
+            message:
+                "required, without any credential: nobody can come in; set auth.bootstrap_service_token or an issuer"
+                    .to_owned(),
+        });
+        self.openness(credentials_stored).into_iter().chain(shut).chain(unkeyed).collect()
     }
 
     /// Whether it hangs on a stored credential what callers without a token may do: in mode `optional`, where none is

@@ -76,15 +76,20 @@ impl Raw {
     pub(super) fn judge(self, findings: &mut Findings) -> ServerConfig {
         let default = ServerConfig::default();
         let origins = self.cors_allow_origins.unwrap_or_default();
+        let trusted_proxies: Vec<_> = self
+            .trusted_proxies
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|text| findings.take("server.trusted_proxies", parse_net(text)))
+            .collect();
+        if trusted_proxies.iter().any(|net| net.prefix_len() == 0) {
+            let message = "trusts everybody: any client can say that it is another, and escape every limit by address";
+            findings.warn("server.trusted_proxies", message);
+        }
         ServerConfig {
             bind: self.bind.and_then(|text| findings.take("server.bind", parse_bind(&text))).unwrap_or(default.bind),
             public_url: self.public_url.and_then(|text| findings.take("server.public_url", parse_public_url(&text))),
-            trusted_proxies: self
-                .trusted_proxies
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|text| findings.take("server.trusted_proxies", parse_net(text)))
-                .collect(),
+            trusted_proxies,
             cors_allow_origins: origins
                 .iter()
                 .filter_map(|text| findings.take("server.cors_allow_origins", parse_origin(text)))

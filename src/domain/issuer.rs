@@ -53,7 +53,7 @@ pub struct IssuerPolicy {
     pub provision: Provision,
     /// Added to the scopes of roles, where a token states no scopes.
     pub default_scopes: Scopes,
-    /// Where people are who have no membership, and whose token names no workspace.
+    /// Where people are who never had a membership, and whose token names no workspace.
     pub default_workspaces: WorkspaceAccess,
     /// The scopes of role claims.
     pub role_scopes: BTreeMap<String, Scopes>,

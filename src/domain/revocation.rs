@@ -1,14 +1,17 @@
 //! What ends credentials before their time, and the one log in which all replicas read it (authentication.md section 5).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    identity::Maker,
+    identity::{Identity, Maker},
     ids::RevocationId,
     service_token::ServiceTokenId,
     text::Remark,
     user::{IssuerName, UserId},
 };
+
+/// How long it is remembered which events of issuers were heard. WorkOS sends again what was not taken for three days.
+pub const HEARD_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Which tokens of an issuer a revocation refuses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +35,18 @@ pub enum Revoked {
 }
 
 impl Revoked {
+    /// Everything whose revocation refuses a caller's token: the person, the session, the token itself.
+    pub fn naming(who: &Identity) -> impl Iterator<Item = Self> {
+        let issuer = who.issuer.as_deref().and_then(|name| IssuerName::parse(name).ok());
+        let targets = issuer.map(|issuer| {
+            let user = UserId::new(issuer.clone(), who.subject.clone()).ok();
+            let session = who.session_id.clone().map(|sid| Self::Session { issuer: issuer.clone(), sid });
+            let token = who.token_id.clone().map(|jti| Self::Token { issuer, jti });
+            [user.map(Self::User), session, token]
+        });
+        targets.into_iter().flatten().flatten()
+    }
+
     /// Its kind on the wire.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -76,6 +91,17 @@ pub struct Revocation {
     pub ends_at: Option<Timestamp>,
     /// Who entered it.
     pub created_by: Maker,
+}
+
+impl Revocation {
+    /// Whether it refuses a token of its target that was issued then.
+    pub fn refuses(&self, issued_at: Option<Timestamp>) -> bool {
+        match self.revoked {
+            // A token that does not say when it was issued may be an old one.
+            Revoked::User(_) => self.ban || issued_at.is_none_or(|issued| issued <= self.at),
+            Revoked::Session { .. } | Revoked::Token { .. } => true,
+        }
+    }
 }
 
 /// A line of the log that every replica polls. To read a line twice does no harm.

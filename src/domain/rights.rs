@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     scope::{Scope, Scopes, all_scopes},
-    user::Role,
+    user::{Belonging, Role},
     workspace::{WorkspaceAccess, WorkspaceId},
 };
 
@@ -24,7 +24,7 @@ pub enum Origin {
     Credential,
     /// The caller's memberships.
     Memberships,
-    /// The issuer's `default_workspaces`: the caller has no membership.
+    /// The issuer's `default_workspaces`: the caller never had a membership.
     Defaults,
     /// What the person has to whom the credential belongs.
     Owner,
@@ -122,22 +122,22 @@ impl Rights {
         Self::new(Ceiling::stated(Scopes::new()), Grant::none())
     }
 
-    /// The same ceiling over what somebody's memberships give, or, for who has none, their issuer's `default_workspaces`.
-    /// Workspaces that the credential names decide alone.
+    /// The same ceiling over what somebody's memberships give, or, for who never had one, their issuer's
+    /// `default_workspaces`. Workspaces that the credential names decide alone.
     #[must_use]
-    pub fn with_memberships(&self, roles: &BTreeMap<WorkspaceId, Role>, defaults: &WorkspaceAccess) -> Self {
+    pub fn with_memberships(&self, belonging: &Belonging, defaults: &WorkspaceAccess) -> Self {
         if matches!(self.grant, Grant::Named(_)) {
             return self.clone();
         }
-        let (grant, origin) = of_person(roles, defaults);
+        let (grant, origin) = of_person(belonging, defaults);
         Self { ceiling: self.ceiling.clone(), grant, origin }
     }
 
     /// What is left of a credential's own rights where it belongs to a person with these memberships, of an issuer with
     /// these `default_workspaces` and these `max_scopes`. Never more than either has.
     #[must_use]
-    pub fn cut_to_owner(&self, roles: &BTreeMap<WorkspaceId, Role>, defaults: &WorkspaceAccess, most: &Scopes) -> Self {
-        let (grant, _) = of_person(roles, defaults);
+    pub fn cut_to_owner(&self, belonging: &Belonging, defaults: &WorkspaceAccess, most: &Scopes) -> Self {
+        let (grant, _) = of_person(belonging, defaults);
         let grant = match (&self.grant, grant) {
             (Grant::Named(own), theirs) => theirs.within(own),
             // No credential of the gate's own is granted by memberships; if one were, it would have no more than both.
@@ -180,13 +180,14 @@ impl Rights {
         !scope.is_admin() || self.ceiling.stated.contains(&scope)
     }
 
-    /// Whether the caller has this right somewhere. Who reaches no workspace is not refused for want of a scope: they find
-    /// nothing.
+    /// Whether the caller has this right somewhere. Who has lost all memberships is not refused for want of a scope: they
+    /// find nothing. To administer they would have to have something.
     pub fn may_somewhere(&self, scope: Scope) -> bool {
         self.allows(scope)
             && match &self.grant {
                 Grant::Named(_) => self.named_gives(scope),
-                Grant::Member(roles) => roles.is_empty() || roles.values().any(|role| role.gives(scope)),
+                Grant::Member(roles) if roles.is_empty() => !scope.is_admin(),
+                Grant::Member(roles) => roles.values().any(|role| role.gives(scope)),
             }
     }
 
@@ -266,11 +267,10 @@ impl Rights {
 }
 
 /// What a person has in the workspaces.
-fn of_person(roles: &BTreeMap<WorkspaceId, Role>, defaults: &WorkspaceAccess) -> (Grant, Origin) {
-    if roles.is_empty() {
-        (Grant::Named(defaults.clone()), Origin::Defaults)
-    } else {
-        (Grant::Member(roles.clone()), Origin::Memberships)
+fn of_person(belonging: &Belonging, defaults: &WorkspaceAccess) -> (Grant, Origin) {
+    match belonging {
+        Belonging::Never => (Grant::Named(defaults.clone()), Origin::Defaults),
+        Belonging::As(roles) => (Grant::Member(roles.clone()), Origin::Memberships),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     identity::{CredentialKind, Identity, IdentityKind},
     ids::WorkflowId,
     json::JsonObject,
-    rights::{Grant, Rights},
+    rights::{Origin, Rights},
     scope::{Scope, Scopes},
     workspace::{WorkspaceAccess, WorkspaceId},
 };
@@ -57,7 +57,7 @@ pub struct Parent {
     pub session_id: Option<String>,
     /// When it was made.
     pub issued_at: Option<Timestamp>,
-    /// Whether its rights came from memberships: then the session's are cut to these at each use.
+    /// Whether its rights came from memberships, or from the want of any: then the session's are cut to these at each use.
     pub by_membership: bool,
 }
 
@@ -68,7 +68,7 @@ impl From<&Identity> for Parent {
             token_id: who.token_id.clone(),
             session_id: who.session_id.clone(),
             issued_at: who.issued_at,
-            by_membership: matches!(who.rights.grant(), Grant::Member(_)),
+            by_membership: matches!(who.rights.origin(), Origin::Memberships | Origin::Defaults),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! People: who they are to the gate, and what they are in workspaces.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -193,6 +193,30 @@ pub struct Membership {
     pub role: Role,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// What somebody is by their memberships.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Belonging {
+    /// They never had one: their issuer's `default_workspaces` are for them.
+    Never,
+    /// What they are, and where; nothing, once the last one was taken away.
+    As(BTreeMap<WorkspaceId, Role>),
+}
+
+impl Belonging {
+    /// Whether they are a member of any workspace.
+    pub fn is_anywhere(&self) -> bool {
+        matches!(self, Self::As(roles) if !roles.is_empty())
+    }
+
+    /// Makes them a member.
+    pub fn join(&mut self, workspace: WorkspaceId, role: Role) {
+        match self {
+            Self::Never => *self = Self::As(BTreeMap::from([(workspace, role)])),
+            Self::As(roles) => drop(roles.insert(workspace, role)),
+        }
+    }
 }
 
 #[cfg(test)]

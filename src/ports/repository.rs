@@ -18,8 +18,8 @@ use crate::domain::{
     idempotency::{IdempotencyKey, IdempotencyRecord},
     ids::{DeploymentId, ExecutionId, RevocationId, WorkflowId},
     page::{Page, PageRequest},
-    revocation::{Notice, Revocation},
-    service_token::{HashedToken, ServiceToken, ServiceTokenId},
+    revocation::{Notice, Revocation, Revoked},
+    service_token::{self, HashedToken, ServiceToken, ServiceTokenId},
     text::{Key, Name},
     user::{Membership, User, UserId},
     workflow::Workflow,
@@ -322,6 +322,14 @@ pub trait ServiceTokens: Send {
     ) -> Result<Page<ServiceToken>, RepositoryError>;
     /// Writes a changed token (but not its uses).
     async fn update(&mut self, token: &ServiceToken) -> Result<(), RepositoryError>;
+    /// Ends those that belong to a person, were issued up to a moment, and have not been revoked; gives them, ended. One
+    /// that another unit holds is waited for.
+    async fn revoke_owned(
+        &mut self,
+        owner: &UserId,
+        until: Timestamp,
+        revocation: &service_token::Revocation,
+    ) -> Result<Vec<ServiceToken>, RepositoryError>;
     /// Adds to the uses of tokens; unknown ones are passed over.
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<(), RepositoryError>;
     /// Whether a token was ever stored; a revoked or expired one counts.
@@ -335,6 +343,8 @@ pub trait Users: Send {
     async fn insert(&mut self, user: &User) -> Result<(), RepositoryError>;
     /// The user of that id.
     async fn find(&mut self, id: &UserId) -> Result<Option<User>, RepositoryError>;
+    /// Holds the user of that id, if the gate knows them: others that hold them wait for each other.
+    async fn lock(&mut self, id: &UserId) -> Result<(), RepositoryError>;
     /// Writes what a user is called now: username and email.
     async fn update(&mut self, user: &User) -> Result<(), RepositoryError>;
 }
@@ -351,6 +361,10 @@ pub struct Member {
 }
 
 /// Memberships.
+///
+/// # Contract
+/// - That somebody had a membership is never forgotten, in whatever way it went: [`ever`](Self::ever) commits with the first
+///   [`put`](Self::put).
 #[async_trait]
 pub trait Memberships: Send {
     /// Adds one, or gives the member that there is another role (`since` stays).
@@ -359,6 +373,8 @@ pub trait Memberships: Send {
     async fn find(&mut self, user: &UserId, workspace: &WorkspaceId) -> Result<Option<Member>, RepositoryError>;
     /// All of somebody's.
     async fn of_user(&mut self, user: &UserId) -> Result<Vec<Membership>, RepositoryError>;
+    /// Whether somebody has, or had, one.
+    async fn ever(&mut self, user: &UserId) -> Result<bool, RepositoryError>;
     /// How many owners a workspace has.
     async fn owners(&mut self, workspace: &WorkspaceId) -> Result<u64, RepositoryError>;
     /// The members of a workspace, newest first; the position is `since` and the user's id.
@@ -378,6 +394,8 @@ pub struct LogRead {
     pub notices: Vec<Notice>,
     /// Where to read on.
     pub position: LogPosition,
+    /// Whether these are not the lines, but all revocations that hold: others hold no longer.
+    pub whole: bool,
 }
 
 /// Revocations and the log of what invalidates cached verdicts.
@@ -385,13 +403,19 @@ pub struct LogRead {
 /// # Contract
 /// - Whoever reads from the position that they were given last, again and again, is given every line at least once whose
 ///   unit committed within 30 s of writing it, in whatever order units commit: lines are given again where that needs it.
-/// - Lines are kept for a day; revocations as long as they hold.
+/// - Lines are kept for a day; revocations as long as they hold. Who comes back after the lines that they have missed are gone
+///   is given all that hold.
 #[async_trait]
 pub trait Revocations: Send {
     /// Enters a revocation, and tells the log; [`RepositoryError::Conflict`] when its id is taken.
     async fn insert(&mut self, revocation: &Revocation) -> Result<(), RepositoryError>;
     /// The revocation of that id.
     async fn find(&mut self, id: RevocationId) -> Result<Option<Revocation>, RepositoryError>;
+    /// Those that hold against a target.
+    async fn against(&mut self, target: &Revoked) -> Result<Vec<Revocation>, RepositoryError>;
+    /// Remembers that an event of an issuer's was heard, by the id of the revocation that it leads to; says whether this is
+    /// the first time. Of two units at once that hear one, one is the first, and the other waits for it.
+    async fn hear(&mut self, event: RevocationId, at: Timestamp) -> Result<bool, RepositoryError>;
     /// Those that hold, newest first (by `at` and id).
     async fn list(&mut self, page: &PageRequest) -> Result<Page<Revocation>, RepositoryError>;
     /// Lifts one, and tells the log; says whether it was there.
@@ -400,8 +424,8 @@ pub trait Revocations: Send {
     async fn tell(&mut self, notice: &Notice) -> Result<(), RepositoryError>;
     /// What the log says after a position. Without one: all revocations that hold, and where the log stands now.
     async fn read_log(&mut self, after: Option<LogPosition>) -> Result<LogRead, RepositoryError>;
-    /// Forgets revocations that ended before a moment, and lines of the log that are a day older, at most `limit`; says
-    /// how many.
+    /// Forgets revocations that ended before a moment, lines of the log that are a day older, and events that were heard
+    /// [so long](crate::domain::revocation::HEARD_FOR) before it, at most `limit`; says how many.
     async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError>;
 }
 

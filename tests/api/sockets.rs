@@ -80,8 +80,17 @@ async fn queries_hold_no_token_where_that_is_switched_off() {
     let world = World::on(gate.clone()).await;
     let workflow = world.deploy(&linear("p", &[])).await;
     let token = world.token.clone().unwrap();
-    let mut socket = Socket::with(&gate, &format!("{}?token={token}", path(&workflow)), &[]).await;
-    assert_eq!(socket.closed().await, closed(4401, "auth.missing_token"));
+    for name in ["token", "access_token"] {
+        let mut socket = Socket::with(&gate, &format!("{}?{name}={token}", path(&workflow)), &[]).await;
+        assert_eq!(socket.closed().await, closed(4401, "auth.missing_token"));
+        let events = format!("/api/workflows/{workflow}/events?{name}={token}");
+        let stream = gate.anonymous().get(&events).header("Accept", "text/event-stream");
+        stream.await.problem(401, "auth.missing_token");
+    }
+    // The other ways stay.
+    let offer = format!("tidegate.v1, bearer.{token}");
+    Socket::with(&gate, &path(&workflow), &[("sec-websocket-protocol", &offer)]).await.ready().await;
+    Socket::open(&world, &path(&workflow)).await.ready().await;
 }
 
 #[tokio::test]
@@ -299,6 +308,83 @@ async fn what_is_no_text_closes_a_socket() {
         assert_eq!(socket.closed().await.0, code, "{frame:?}");
     }
     assert_eq!(world.get(&format!("/api/workflows/{workflow}/executions")).await.items().len(), 0);
+}
+
+/// A frame of a client's, whose mask is zeros.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    if let Ok(short @ 0..=125) = u8::try_from(payload.len()) {
+        frame.push(0x80 | short);
+    } else {
+        // 126: the length is in the next two bytes.
+        frame.push(0xfe);
+        frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+#[tokio::test]
+async fn a_message_may_come_in_parts_with_pings_between_them() {
+    let (world, workflow) = waiting().await;
+    let mut socket = Socket::open(&world, &path(&workflow)).await;
+    socket.ready().await;
+    let text = br#"{"type":"run_workflow","request_id":"7"}"#;
+    let mut bytes = masked(0x01, &text[..1]);
+    for byte in &text[1..text.len() - 1] {
+        bytes.extend(masked(0x89, b"ping"));
+        bytes.extend(masked(0x00, &[]));
+        bytes.extend(masked(0x00, &[*byte]));
+    }
+    bytes.extend(masked(0x80, &text[text.len() - 1..]));
+    socket.inner.get_mut().write_all(&bytes).await.unwrap();
+    while socket.frame().await["request_id"] != "7" {}
+}
+
+#[tokio::test]
+async fn frames_that_are_too_much_close_a_socket() {
+    let (world, workflow) = waiting().await;
+    let huge_length = [vec![0x81, 0xff], (1_u64 << 40).to_be_bytes().to_vec(), vec![0; 4]].concat();
+    // More parts than one message may have bytes: 4 MiB.
+    let mut parts = masked(0x01, &"a".repeat(60_000).into_bytes());
+    for _ in 0..75 {
+        parts.extend(masked(0x00, &"a".repeat(60_000).into_bytes()));
+    }
+    for (what, bytes, code) in [
+        ("a length that nobody has", huge_length, 1009),
+        ("parts without end", parts, 1009),
+        ("a long ping", masked(0x89, &[0; 126]), 1002),
+        ("a ping in parts", masked(0x09, b""), 1002),
+        ("a part of nothing", masked(0x80, b"{}"), 1002),
+        ("a new message within one", [masked(0x01, b"{"), masked(0x81, b"}")].concat(), 1002),
+        ("reserved bits", masked(0xc1, b"{}"), 1002),
+    ] {
+        let mut socket = Socket::open(&world, &path(&workflow)).await;
+        socket.ready().await;
+        // It may be closed before all of it is written.
+        let _ = socket.inner.get_mut().write_all(&bytes).await;
+        assert_eq!(socket.closed().await.0, code, "{what}");
+    }
+    world.get("/api/whoami").await.is(200);
+}
+
+#[tokio::test]
+async fn a_flood_of_pings_holds_up_nothing() {
+    let (world, workflow) = waiting().await;
+    let (mut socket, mut other) =
+        (Socket::open(&world, &path(&workflow)).await, Socket::open(&world, &path(&workflow)).await);
+    socket.ready().await;
+    other.ready().await;
+    let mut flood = masked(0x89, &[7; 125]).repeat(100_000);
+    flood.extend(masked(0x81, br#"{"type":"run_workflow","request_id":"7"}"#));
+    let begun = Instant::now();
+    // Nobody reads the pongs: the gate does not keep them either.
+    let writing = async { tokio::time::timeout(DEADLINE, socket.inner.get_mut().write_all(&flood)).await };
+    let (written, event) = tokio::join!(writing, other.event());
+    assert!(written.is_ok_and(|written| written.is_ok()), "it is read on");
+    assert_eq!(event["type"], "execution.started", "the command behind them was done");
+    assert!(begun.elapsed() < DEADLINE, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

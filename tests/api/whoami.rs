@@ -64,6 +64,15 @@ async fn whoami_explains_what_would_be_refused() {
     let making = mint(&world.root, &["admin:workspaces:write"], &[&world.id]).await;
     let told = making.get("/api/whoami?explain=POST%20/api/workspaces").await.is(200);
     assert_eq!(told["explain"]["code"], "auth.workspace_forbidden", "{}", told.text);
+    let revoking = mint(&world.root, &["admin:tokens:read", "admin:tokens:write"], &[&world.id]).await;
+    for operation in
+        ["GET%20/api/admin/revocations", "POST%20/api/admin/revocations", "DELETE%20/api/admin/revocations/x"]
+    {
+        let told = revoking.get(&format!("/api/whoami?explain={operation}")).await.is(200);
+        assert_eq!(told["explain"]["code"], "auth.workspace_forbidden", "{}", told.text);
+        assert_eq!(world.root.get(&format!("/api/whoami?explain={operation}")).await["explain"]["allowed"], true);
+    }
+    revoking.get("/api/admin/revocations").await.problem(403, "auth.workspace_forbidden");
     reader.get("/api/whoami?explain=nonsense").await.problem(400, "request.invalid");
     assert!(reader.get("/api/whoami").await.is(200)["explain"].is_null());
     let elsewhere = "/api/whoami?explain=GET%20/api/workflows&workspace_id=elsewhere";
@@ -141,11 +150,15 @@ async fn required_without_a_credential_lets_nobody_in() {
     gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     gate.caller(ROOT).get("/api/whoami").await.problem(401, "auth.invalid_token");
     assert!(!gate.folder().join("data/first-token").exists());
+    let log = std::fs::read_to_string(gate.folder().join("log")).unwrap();
+    assert!(log.contains("nobody can come in"), "{log}");
 }
 
 #[tokio::test]
 async fn the_first_start_leaves_its_first_token() {
     let gate = Gate::with(&[]);
+    // It listens before, and answers after.
+    gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     let path = gate.folder().join("data/first-token");
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -153,7 +166,6 @@ async fn the_first_start_leaves_its_first_token() {
     let log = std::fs::read_to_string(gate.folder().join("log")).unwrap();
     assert!(!log.contains(token.trim()), "the log holds the token");
     assert!(log.contains("first-token"), "the log names the file:\n{log}");
-    gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     let first = gate.caller(token.trim());
     let me = first.get("/api/whoami").await.is(200).body;
     assert_eq!(

@@ -4,8 +4,9 @@ use tidegate::{
     app::error::{AppError, ConflictError, Noun},
     domain::{
         identity::Identity,
-        issuer::Provision,
+        issuer::{IssuerPolicy, Provision},
         page::PageRequest,
+        rights::{Ceiling, Grant, Rights},
         scope::{Scope, all_scopes},
         user::{Role, UserId},
     },
@@ -133,6 +134,44 @@ async fn a_token_that_is_bounded_to_reading_changes_no_members() {
     assert!(refused(&town.try_put(&who, id("new"), Role::Viewer).await));
     assert!(refused(&town.try_remove(&who, "member").await));
     assert!(refused(&town.try_remove(&who, "owner").await));
+}
+
+#[tokio::test]
+async fn nobody_grants_what_their_token_leaves_out() {
+    let town = town().await;
+    let changing = [Scope::WorkflowsRead, Scope::WorkflowsWrite];
+    let who = town.named(bounded("owner", &changing)).await;
+    town.try_put(&who, id("new"), Role::Viewer).await.unwrap();
+    for role in [Role::Member, Role::Admin, Role::Owner] {
+        for name in ["new", "other", "viewer"] {
+            assert!(refused(&town.try_put(&who, id(name), role).await), "{role:?} for {name}");
+        }
+    }
+    // What others have already is theirs; less of it may be left to them.
+    town.try_put(&who, id("admin"), Role::Admin).await.unwrap();
+    town.try_put(&who, id("admin"), Role::Member).await.unwrap();
+    let missing = |answer| match answer {
+        Err(AppError::Auth(AuthError::MissingScope(scopes))) => scopes,
+        other => panic!("{other:?}"),
+    };
+    let working = [Scope::WorkflowsRead, Scope::WorkflowsWrite, Scope::WorkflowsExecute, Scope::JobsWork];
+    let who = town.named(bounded("owner", &working)).await;
+    let lacking = missing(town.try_put(&who, id("new"), Role::Member).await);
+    assert_eq!(lacking, [Scope::ChatkitSession, Scope::VaultRead].into(), "it is said what");
+    let all = all_scopes().into_iter().collect::<Vec<_>>();
+    town.try_put(&town.named(bounded("owner", &all)).await, id("new"), Role::Owner).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_issuer_holds_back_from_all_its_people_keeps_none_from_granting() {
+    let reading =
+        IssuerPolicy { max_scopes: [Scope::WorkflowsRead, Scope::WorkflowsWrite].into(), ..policy(Provision::User) };
+    let most = reading.max_scopes.clone();
+    let town = Town::of(reading).await;
+    town.put("owner", Role::Owner).await;
+    let open = Rights::new(Ceiling::open().within(&most), Grant::none());
+    let who = town.named(Identity { rights: open, ..person("owner") }).await;
+    town.try_put(&who, id("new"), Role::Owner).await.unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tidegate::{
     app::{
         error::AppError,
-        revocations::{NewRevocation, Target},
+        revocations::{Happened, IssuerEvent, NewRevocation, Target},
         service_tokens::NewServiceToken,
     },
     domain::{
@@ -127,6 +127,12 @@ async fn default_workspaces_and_max_scopes_bound_a_persons_token() {
     assert!(town.may(&secret, Scope::AdminTokensWrite).await);
     town.put("ada", Role::Viewer).await;
     assert!(!town.may(&secret, Scope::AdminTokensWrite).await && town.may(&secret, Scope::WorkflowsRead).await);
+    town.remove("ada").await;
+    assert_eq!(
+        town.who(&secret).await.unwrap().rights.reach(),
+        WorkspaceAccess::none(),
+        "the defaults do not come back"
+    );
     let (least, reading) = (IssuerPolicy::new(id("ada").issuer().clone(), Provision::User), Scope::WorkflowsRead);
     let elsewhere = Town::of(IssuerPolicy { max_scopes: [reading].into(), ..least }).await;
     let mut unit = elsewhere.world.repository.begin().await.unwrap();
@@ -190,6 +196,19 @@ async fn each_scope_is_needed_in_each_workspace() {
 }
 
 #[tokio::test]
+async fn who_has_lost_every_membership_mints_nothing_not_even_for_no_workspace() {
+    let town = town().await;
+    let hers = town.minted(&town.ada().await, new_token("hers", MINTER, &["demo"])).await;
+    town.remove("ada").await;
+    for who in [town.ada().await, town.who(&hers).await.unwrap().as_ref().clone()] {
+        for scopes in [&[][..], &[Scope::WorkflowsRead], &[Scope::AdminAuditRead, Scope::AdminMetricsRead]] {
+            let minted = town.world.app().tokens.mint(&who, new_token("x", scopes, &[]), None).await;
+            assert!(matches!(minted, Err(AppError::Auth(AuthError::MissingScope(_)))), "{minted:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_token_of_no_workspace_is_its_makers_and_who_reaches_all() {
     let town = town().await;
     let (ada, tokens) = (town.ada().await, &town.world.app().tokens);
@@ -226,4 +245,29 @@ async fn what_a_person_made_stays_ended_when_their_revocation_is_forgotten() {
     town.world.app().revocations.lift(&admin(), entry.id).await.unwrap();
     assert_eq!(town.who(&hers).await.unwrap_err(), AuthError::TokenRevoked);
     assert!(town.may(&his, Scope::WorkflowsRead).await, "others' tokens go on");
+}
+
+#[tokio::test]
+async fn an_issuer_that_tells_late_still_ends_what_a_person_had_made_by_then() {
+    let town = town().await;
+    let hers = town.minted(&town.ada().await, new_token("hers", MINTER, &["demo"])).await;
+    let app = town.world.app();
+    let told = |id: &str, at: Timestamp| IssuerEvent {
+        issuer: id_of_corp(),
+        id: id.to_owned(),
+        at,
+        what: Happened::RightsChanged("ada".to_owned()),
+    };
+    let happened = app.core.commands.now();
+    town.world.pass(3 * 24 * 3_600);
+    let younger = town.minted(&town.ada_later().await, new_token("younger", MINTER, &["demo"])).await;
+    app.revocations.heard(told("event_1", happened)).await.unwrap();
+    assert_eq!(town.who(&hers).await.unwrap_err(), AuthError::TokenRevoked);
+    assert!(town.may(&younger, Scope::WorkflowsRead).await);
+    let page = tidegate::domain::page::PageRequest::default();
+    assert!(app.revocations.list(&admin(), &page).await.unwrap().items.is_empty(), "no token of the issuer's is left");
+}
+
+fn id_of_corp() -> tidegate::domain::user::IssuerName {
+    id("ada").issuer().clone()
 }

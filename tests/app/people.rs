@@ -7,8 +7,13 @@ use std::sync::{
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use secrecy::ExposeSecret;
 use tidegate::{
-    app::people::Issuer,
+    app::{
+        people::Issuer,
+        revocations::{Happened, IssuerEvent},
+        sessions::NewSession,
+    },
     domain::{
         identity::Identity,
         ids::RevocationId,
@@ -29,7 +34,7 @@ use tidegate::{
 
 use super::{
     town::{Town, id},
-    world::{admin, eventually, workspace},
+    world::{admin, eventually, new_token, workspace},
 };
 use crate::support::people::{bounded, client, only, person, placed, policy};
 
@@ -69,8 +74,16 @@ async fn where_nobody_is_made_a_user_members_come_in_until_they_are_removed() {
     town.put("ada", Role::Viewer).await;
     let who = town.who(&token).await.unwrap();
     assert!(who.may(Scope::WorkflowsRead, &workspace("demo")) && !who.may(Scope::WorkflowsWrite, &workspace("demo")));
+    town.put("ada", Role::Admin).await;
+    let ada = town.who(&token).await.unwrap();
+    let (_, hers) = town.world.mint(&ada, new_token("hers", &[Scope::WorkflowsRead], &["demo"])).await;
+    town.who(hers.expose()).await.unwrap();
     town.remove("ada").await;
-    assert_eq!(town.who(&token).await.unwrap_err(), AuthError::NotProvisioned);
+    for secret in [token.as_str(), hers.expose()] {
+        assert_eq!(town.who(secret).await.unwrap_err(), AuthError::NotProvisioned);
+    }
+    let mut view = town.world.repository.view().await.unwrap();
+    assert!(view.users().find(&id("ada")).await.unwrap().is_none(), "nothing is written");
 }
 
 #[tokio::test]
@@ -110,7 +123,7 @@ async fn workspaces_that_a_token_names_decide_alone() {
 }
 
 #[tokio::test]
-async fn default_workspaces_are_for_who_has_no_membership() {
+async fn default_workspaces_are_for_who_never_had_a_membership() {
     let defaults = IssuerPolicy { default_workspaces: WorkspaceAccess::All, ..policy(Provision::User) };
     let town = Town::of(defaults).await;
     let token = town.token(person("ada"));
@@ -122,6 +135,57 @@ async fn default_workspaces_are_for_who_has_no_membership() {
     town.put("ada", Role::Viewer).await;
     let who = town.who(&token).await.unwrap();
     assert_eq!((who.rights.reach(), who.rights.origin()), (only(&["demo"]), Origin::Memberships));
+    town.remove("ada").await;
+    let who = town.who(&token).await.unwrap();
+    assert_eq!((who.rights.reach(), who.rights.origin()), (WorkspaceAccess::none(), Origin::Memberships));
+    // Also of who was a member before they ever came.
+    town.put("bob", Role::Viewer).await;
+    town.remove("bob").await;
+    let bob = town.who(&town.token(person("bob"))).await.unwrap();
+    assert_eq!((bob.rights.reach(), bob.rights.origin()), (WorkspaceAccess::none(), Origin::Memberships));
+    let service = town.who(&town.token(client("ci", &[Scope::JobsWork]))).await.unwrap();
+    assert!(service.rights.reaches_all(), "services are members of nothing");
+}
+
+#[tokio::test]
+async fn a_session_that_stood_on_default_workspaces_is_cut_by_the_first_membership() {
+    let defaults = IssuerPolicy { default_workspaces: WorkspaceAccess::All, ..policy(Provision::User) };
+    let town = Town::of(defaults).await;
+    let ada = town.who(&town.token(person("ada"))).await.unwrap();
+    let new = NewSession { workspace: Some(workspace("demo")), ..NewSession::default() };
+    let session = town.world.app().sessions.create(&ada, new).await.unwrap().client_secret;
+    let may = async |scope| town.who(session.expose_secret()).await.unwrap().may(scope, &workspace("demo"));
+    assert!(may(Scope::WorkflowsWrite).await);
+    town.put("ada", Role::Viewer).await;
+    assert!(may(Scope::WorkflowsRead).await && !may(Scope::WorkflowsWrite).await);
+    town.remove("ada").await;
+    assert!(!may(Scope::WorkflowsRead).await);
+}
+
+#[tokio::test]
+async fn who_was_deleted_and_is_let_in_again_has_nothing() {
+    let defaults = IssuerPolicy { default_workspaces: WorkspaceAccess::All, ..policy(Provision::User) };
+    let town = Town::of(defaults).await;
+    town.put("ada", Role::Admin).await;
+    let token = town.token(person("ada"));
+    let ada = town.who(&token).await.unwrap();
+    let (_, hers) = town.world.mint(&ada, new_token("hers", &[Scope::WorkflowsRead], &["demo"])).await;
+    let revocations = &town.world.app().revocations;
+    let deleted = IssuerEvent {
+        issuer: id("ada").issuer().clone(),
+        id: "event_1".to_owned(),
+        at: town.world.app().core.commands.now(),
+        what: Happened::UserDeleted("ada".to_owned()),
+    };
+    revocations.heard(deleted).await.unwrap();
+    for secret in [token.as_str(), hers.expose()] {
+        assert_eq!(town.who(secret).await.unwrap_err(), AuthError::TokenRevoked);
+    }
+    let entries = revocations.list(&admin(), &PageRequest::default()).await.unwrap().items;
+    revocations.lift(&admin(), entries[0].id).await.unwrap();
+    for secret in [token.as_str(), hers.expose()] {
+        assert_eq!(town.who(secret).await.unwrap().rights.reach(), WorkspaceAccess::none());
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use tidegate::{
     ports::token_validator::AuthError,
 };
 
-use super::world::{World, admin, id, new_token};
+use super::world::{World, admin, id, new_token, service};
 
 const MINTER: &[Scope] = &[Scope::AdminTokensWrite, Scope::WorkflowsRead];
 
@@ -71,12 +71,30 @@ async fn revoking_what_a_token_minted_goes_all_the_way_down_and_no_further() {
     let (_, plain) = world.mint(&parent, new_token("child", MINTER, &["demo"])).await;
     let child = whose(&world, &plain).await;
     world.mint(&child, new_token("grandchild", &[], &["demo"])).await;
+    world.mint(&child, new_token("of-nowhere", &[], &[])).await;
     world.mint(&admin(), new_token("stranger", &[], &["demo"])).await;
-    world.app().tokens.revoke(&admin(), id("parent"), None, true).await.unwrap();
-    for (name, revoked) in [("parent", true), ("child", true), ("grandchild", true), ("stranger", false)] {
+    let lesser = service("lesser", MINTER, &["demo"]);
+    world.app().tokens.revoke(&lesser, id("parent"), None, true).await.unwrap();
+    for (name, revoked) in
+        [("parent", true), ("child", true), ("grandchild", true), ("of-nowhere", true), ("stranger", false)]
+    {
         let token = world.app().tokens.get(&admin(), &id(name)).await.unwrap();
         assert_eq!(token.revoked.is_some(), revoked, "{name}");
     }
+}
+
+#[tokio::test]
+async fn an_older_secret_makes_nothing_that_outlives_it() {
+    let world = World::new().await;
+    let (_, old) = world.mint(&admin(), new_token("ci", MINTER, &["demo"])).await;
+    world.app().tokens.rotate(&admin(), id("ci"), NewRotation::default(), None).await.unwrap();
+    let who = whose(&world, &old).await;
+    let at_once = NewRotation { overlap: Some(SignedDuration::ZERO), ..NewRotation::default() };
+    let rotated = world.app().tokens.rotate(&who, id("ci"), at_once, None).await;
+    assert!(matches!(rotated, Err(AppError::Auth(AuthError::LifeExceeded))), "{rotated:?}");
+    let (child, _) = world.mint(&who, new_token("child", &[], &["demo"])).await;
+    assert_eq!(child.expires_at, who.expires_at);
+    assert!(who.expires_at.is_some());
 }
 
 #[tokio::test]

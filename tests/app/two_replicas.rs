@@ -11,15 +11,27 @@ use tidegate::{
         memory::MemoryRepository,
         sea_orm::{DatabaseConfig, DatabaseUrl, SeaOrmRepository},
     },
-    app::authenticate::Credential,
-    domain::{bearer::BearerToken, identity::Identity, issuer::Provision, page::PageRequest, scope::Scope, user::Role},
+    app::{
+        authenticate::Credential,
+        error::AppError,
+        revocations::{NewRevocation, Target},
+    },
+    domain::{
+        bearer::BearerToken,
+        identity::Identity,
+        issuer::Provision,
+        page::PageRequest,
+        scope::Scope,
+        service_token::{HashedToken, ServiceToken},
+        user::Role,
+    },
     ports::{repository::Repository, token_validator::AuthError},
     wiring::{Gate, Parts},
 };
 
 use super::{
     town::id,
-    world::{admin, new_token, workspace},
+    world::{admin, id as token_id, new_token, workspace},
 };
 use crate::support::{
     people::{TestIssuer, person, policy},
@@ -102,11 +114,85 @@ async fn a_removed_membership_holds_at_the_other_within_a_second(pair: &Pair) {
     }
 }
 
+/// What a person is about to mint when they are revoked ends with them; what they begin to mint then is never made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_revocation_and_a_mint_do_not_miss_each_other() {
+    let database = TestDatabase::fresh().await;
+    let config = DatabaseConfig::new(DatabaseUrl::parse(&database.url()).unwrap());
+    let repository: Arc<dyn Repository> = Arc::new(SeaOrmRepository::connect(&config).await.unwrap());
+    let pair = {
+        let migrated = SeaOrmRepository::connect(&config).await.unwrap();
+        migrated.migrate().await.unwrap();
+        Pair::on(Arc::clone(&repository))
+    };
+    let [here, there] = [0, 1].map(|at: usize| Arc::clone(&pair.gates[at].app));
+    here.workspaces.create(&admin(), workspace("demo"), None, None).await.unwrap();
+    here.members.put(&admin(), workspace("demo"), id("ada"), Role::Admin).await.unwrap();
+    let token = pair.issuer.token(person("ada"));
+    let ada = pair.who(1, &token).await.unwrap();
+
+    // A mint is under way, and commits after the revocation was asked for.
+    let (made, plain) = there.tokens.mint(&ada, new_token("early", &[], &["demo"]), None).await.unwrap();
+    let mut minting = repository.begin().await.unwrap();
+    minting.users().lock(&id("ada")).await.unwrap();
+    let late = ServiceToken { id: token_id("late"), hash: HashedToken::of("late"), ..made };
+    minting.tokens().insert(&late).await.unwrap();
+    let new = NewRevocation {
+        target: Target::User,
+        issuer: "corp".to_owned(),
+        value: "ada".to_owned(),
+        reason: None,
+        ban: false,
+    };
+    let revoking = async { here.revocations.add(&admin(), new).await.unwrap() };
+    let committing = async {
+        tokio::time::sleep(SOON / 4).await;
+        minting.commit().await.unwrap();
+    };
+    let (entry, ()) = tokio::join!(revoking, committing);
+    let mut view = repository.view().await.unwrap();
+    for name in ["early", "late"] {
+        let token = view.tokens().find(&token_id(name)).await.unwrap().unwrap();
+        assert!(token.revoked.is_some(), "{name}");
+    }
+    // On the other gate, which may not have read of it yet: who was let in before mints nothing now.
+    let refused = there.tokens.mint(&ada, new_token("later", &[], &["demo"]), None).await;
+    assert!(matches!(refused, Err(AppError::Auth(AuthError::TokenRevoked))), "{:?}", refused.map(|_| ()));
+    here.revocations.lift(&admin(), entry.id).await.unwrap();
+    there.tokens.mint(&ada, new_token("later", &[], &["demo"]), None).await.unwrap();
+    assert_eq!(pair.who(0, plain.expose()).await.unwrap_err(), AuthError::TokenRevoked);
+}
+
+/// A token that is ended at one gate with what it minted, while that mints at the other: nothing of it is left.
+async fn what_is_minted_meanwhile_ends_too(pair: &Pair) {
+    let [here, there] = pair.gates.each_ref().map(|gate| &gate.app);
+    let minter = [Scope::AdminTokensWrite];
+    for round in 0..10 {
+        let name = |kind: &str| format!("{kind}-{round}");
+        let secret = here.tokens.mint(&admin(), new_token(&name("parent"), &minter, &["demo"]), None).await.unwrap().1;
+        let parent = pair.who(0, secret.expose()).await.unwrap();
+        let secret = here.tokens.mint(&parent, new_token(&name("child"), &minter, &["demo"]), None).await.unwrap().1;
+        let child = pair.who(1, secret.expose()).await.unwrap();
+        let minting = (0..8).map(|number| {
+            there.tokens.mint(&child, new_token(&format!("leaf-{round}-{number}"), &[], &["demo"]), None)
+        });
+        let root = admin();
+        let revoking = here.tokens.revoke(&root, token_id(&name("parent")), None, true);
+        let (leaves, revoked) = tokio::join!(join_all(minting), revoking);
+        revoked.unwrap();
+        for (leaf, _) in leaves.into_iter().flatten() {
+            let leaf = here.tokens.get(&admin(), &leaf.id).await.unwrap();
+            assert!(leaf.revoked.is_some(), "{leaf:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_memory() {
     let pair = Pair::on(Arc::new(MemoryRepository::default()));
     a_hundred_first_requests_at_both_make_one_user(&pair).await;
     a_removed_membership_holds_at_the_other_within_a_second(&pair).await;
+    what_is_minted_meanwhile_ends_too(&pair).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -118,4 +204,5 @@ async fn on_postgres() {
     let pair = Pair::on(Arc::new(repository));
     a_hundred_first_requests_at_both_make_one_user(&pair).await;
     a_removed_membership_holds_at_the_other_within_a_second(&pair).await;
+    what_is_minted_meanwhile_ends_too(&pair).await;
 }

@@ -82,6 +82,16 @@ fn without_anything_that_verifies_there_is_no_issuer() {
 }
 
 #[test]
+fn a_list_that_came_out_empty_is_no_list_of_everybody() {
+    for name in ["ORCHEO_AUTH_ISSUER", "ORCHEO_AUTH_AUDIENCE"] {
+        assert_refused(
+            load_environment(&[("ORCHEO_AUTH_JWT_SECRET", SECRET), (name, " , ")]),
+            &[name, "must name somebody"],
+        );
+    }
+}
+
+#[test]
 fn the_gates_own_names_win() {
     let secret = ("ORCHEO_AUTH_JWT_SECRET", SECRET);
     let loaded = load_environment(&[

@@ -270,3 +270,36 @@ async fn a_check_online_fails_for_an_issuer_that_could_judge_nothing() {
     assert_eq!(verdicts, [false, false, true, false], "{online}");
     assert!(!online.to_string().contains(SECRET));
 }
+
+#[tokio::test]
+async fn a_check_online_says_what_came_instead_of_keys() {
+    for (reply, said) in [
+        (Reply::html(), "JSON"),
+        (Reply::status(500), "500"),
+        (Reply::redirect("https://id.example/jwks"), "302"),
+        (Reply::json(&json!({"keys": []})), "no key"),
+        (Reply::json(&json!({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]})), "no key"),
+        (Reply::status(200).huge(2 << 20), "1048576"),
+        (Reply::status(200).never(), "in time"),
+    ] {
+        let peer = Scripted::start(reply).await;
+        let text = format!(
+            "[[auth.issuers]]\nname = \"a\"\nkind = \"jwt\"\naudiences = [\"x\"]\njwks_timeout = 0.5\njwks_url = \"{}\"\n",
+            peer.url("/jwks")
+        );
+        let (code, online) = check_online(text).await;
+        assert_eq!((code, &online[0]["ok"]), (1, &json!(false)), "{said}: {online}");
+        assert!(online[0]["failure"].as_str().unwrap().contains(said), "{said}: {online}");
+    }
+    // A document that is good, and leads to keys that are not there.
+    let peer = Scripted::start(Reply::status(404)).await;
+    let document = json!({"issuer": peer.url(""), "jwks_uri": format!("http://127.0.0.1:{}/jwks", free_port())});
+    peer.reply(Reply::json(&document));
+    let text = format!(
+        "[[auth.issuers]]\nname = \"a\"\nkind = \"oidc\"\naudiences = [\"x\"]\nissuers = [\"{}\"]\n",
+        peer.url("")
+    );
+    let (code, online) = check_online(text).await;
+    assert_eq!((code, &online[0]["ok"]), (1, &json!(false)), "{online}");
+    assert!(online[0]["failure"].as_str().is_some_and(|failure| !failure.is_empty()), "{online}");
+}

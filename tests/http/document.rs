@@ -1,5 +1,7 @@
 //! The published contract, and the walk over it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tidegate::adapters::http::Document;
 
@@ -50,6 +52,38 @@ fn every_operation_says_what_it_needs() {
         let identity_only = ["whoami", "list_workspaces", "get_workspace"].contains(&operation.id.as_str());
         assert_eq!(operation.scopes.is_empty(), open || identity_only, "{}", operation.id);
     }
+}
+
+/// The operations by what they need, as `docs/scopes.md` has them.
+fn table() -> String {
+    let document = Document::generate();
+    let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, methods) in document.value()["paths"].as_object().unwrap() {
+        for (method, entry) in methods.as_object().unwrap() {
+            rows.entry(need(entry)).or_default().push(format!("`{} {path}`", method.to_uppercase()));
+        }
+    }
+    let rows = rows.into_iter().map(|(need, operations)| format!("| {need} | {} |\n", operations.join(", ")));
+    ["| needs | operations |\n|---|---|\n".to_owned()].into_iter().chain(rows).collect()
+}
+
+fn need(entry: &Value) -> String {
+    let scopes = entry["x-required-scopes"].as_array().map_or(&[][..], Vec::as_slice);
+    let scopes = scopes.iter().map(|scope| format!("`{}`", scope.as_str().unwrap())).collect::<Vec<_>>().join(", ");
+    let everywhere = if entry["x-all-workspaces"] == true { " on all workspaces" } else { "" };
+    match (entry["x-needs-no-scope"].as_str(), scopes.is_empty(), entry["security"] == json!([])) {
+        (Some(spared), ..) => format!("{scopes}{everywhere}; {spared}: nothing"),
+        (None, true, true) => "no authentication".to_owned(),
+        (None, true, false) => "an identity".to_owned(),
+        (None, false, _) => format!("{scopes}{everywhere}"),
+    }
+}
+
+#[test]
+fn the_table_of_the_docs_is_what_the_code_says() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/scopes.md")).unwrap();
+    let table = table();
+    assert!(page.contains(&table), "docs/scopes.md is out of date; its table is now:\n{table}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use tidegate::{
 use crate::support::{
     gateway::{Answer, Client},
     peers::WorkosEmulator,
-    people::TestIssuer,
+    people::{TestIssuer, person},
     town::{PATIENCE, Town, closed, now, socket, workos_signature},
 };
 
@@ -194,4 +194,31 @@ async fn refused_soon(client: &Client) {
         }
     };
     tokio::time::timeout(PATIENCE, refused).await.expect("it is revoked");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_person_made_ends_with_their_rights_however_late_that_is_told() {
+    let town = town(vec![webhook("corp", SECRET, false)]).await;
+    town.demo(&["ada"]).await;
+    let root = town.gateway.bootstrap();
+    let put = root.request("PUT", "/api/workspaces/demo/members/corp:ada").json(&json!({"role": "admin"}));
+    assert_eq!(put.send().await.unwrap().status().as_u16(), 200);
+    let token = town.issuer.token(person("ada"));
+    let wish = json!({"identifier": "hers", "scopes": ["workflows:read"], "workspace_ids": ["demo"]});
+    let made = town.gateway.bearer(&token).post("/api/admin/service-tokens", &wish).await;
+    let hers = town.gateway.bearer(made.body["secret"].as_str().unwrap_or_else(|| panic!("{made:?}")));
+    assert!(comes_in(&hers).await);
+    let data = json!({"id": "om_1", "user_id": "ada", "organization_id": "org_1"});
+    let name = "organization_membership.deleted";
+    // What happened before it was made is no matter of its.
+    tell(&town, &event("event_1", name, &data, minutes_ago(5))).await;
+    assert!(comes_in(&hers).await);
+    tell(&town, &event("event_2", name, &data, now())).await;
+    assert_eq!(hers.get("/api/whoami").await.refused(401), "auth.token_revoked");
+    let list = root.get("/api/admin/revocations").await.body;
+    for entry in list["items"].as_array().unwrap() {
+        let path = format!("/api/admin/revocations/{}", entry["id"].as_str().unwrap());
+        assert_eq!(root.delete(&path).await.status.as_u16(), 204);
+    }
+    assert_eq!(hers.get("/api/whoami").await.refused(401), "auth.token_revoked", "for good");
 }

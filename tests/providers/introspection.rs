@@ -67,7 +67,7 @@ impl World {
     }
 
     fn read_log(&self) {
-        let nothing = LogRead { notices: Vec::new(), position: LogPosition(0) };
+        let nothing = LogRead { notices: Vec::new(), position: LogPosition(0), whole: false };
         self.signals.standing.took(nothing, Instant::now());
     }
 

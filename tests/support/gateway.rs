@@ -20,6 +20,8 @@ pub(crate) struct TestGateway {
     base: String,
     gate: Gate,
     served: TaskTracker,
+    /// One for all who call: it is slow to make.
+    client: reqwest::Client,
 }
 
 impl TestGateway {
@@ -39,7 +41,8 @@ impl TestGateway {
         let routes = http::routes(Arc::clone(&gate.app), settings, &stopping);
         let served = TaskTracker::new();
         served.spawn(http::serve(listener, routes, stopping, Duration::from_secs(5)));
-        Self { base, gate, served }
+        let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().build().unwrap();
+        Self { base, gate, served, client }
     }
 
     /// Host and port, for whoever speaks TCP.
@@ -80,8 +83,7 @@ impl TestGateway {
     }
 
     fn client(&self, token: Option<String>) -> Client {
-        let inner = reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().build().unwrap();
-        Client { base: self.base.clone(), token, inner }
+        Client { base: self.base.clone(), token, inner: self.client.clone() }
     }
 
     /// Ends it in order.

@@ -12,6 +12,7 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod redis;
+pub(crate) mod rights;
 pub(crate) mod scripted;
 pub(crate) mod town;
 

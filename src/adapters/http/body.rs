@@ -8,6 +8,7 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
 };
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -19,6 +20,8 @@ use super::{
 };
 use crate::app::context;
 
+/// Whose body was longer in coming is judged again when it is there: rights that were lost are lost within a second.
+const COMES_WITHIN: Duration = Duration::from_millis(500);
 /// How much of a refused body is read on, so that simple clients, which write all of it before they read, see the answer.
 const DRAINED_BYTES: usize = 16 * 1024 * 1024;
 /// For how long.
@@ -141,6 +144,7 @@ pub(super) async fn read_bounded(
         drain(&call.tasks, body);
         return Err(too_large(limit));
     }
+    let begun = Instant::now();
     let mut raw = Vec::with_capacity(announced.unwrap_or(0));
     let mut chunks = body.into_bytes_stream();
     while let Some(chunk) = chunks.next().await {
@@ -150,6 +154,9 @@ pub(super) async fn read_bounded(
             return Err(too_large(limit));
         }
         raw.extend_from_slice(&chunk);
+    }
+    if begun.elapsed() > COMES_WITHIN {
+        call.still_admitted().await?;
     }
     Ok(raw)
 }

@@ -22,7 +22,8 @@ Tidegate is one gate in front of every workflow engine: one authenticated, real-
 Every error is a problem (RFC 9457) with a stable `code`; its `type` is a page about it. Bodies are I-JSON; unknown fields and \
 query parameters are refused by name. Lists are read part by part with `limit` and `cursor`. Commands with an \
 `Idempotency-Key` happen once in 24 hours. What an operation needs of the caller stands in `x-required-scopes`, \
-and who needs none of them in `x-needs-no-scope`.";
+and who needs none of them in `x-needs-no-scope`; with `x-all-workspaces` it is needed in all workspaces, those to come \
+included.";
 
 /// The document, in its forms.
 #[derive(Debug)]
@@ -128,10 +129,13 @@ fn secure(entry: &mut Map<String, Value>, operation: &Operation) {
     if !scopes.is_empty() {
         entry.insert("x-required-scopes".to_owned(), json!(scopes));
     }
+    if matches!(operation.access, Access::Everywhere(_) | Access::UserOr(_)) {
+        entry.insert("x-all-workspaces".to_owned(), json!(true));
+    }
     let spared = match operation.access {
         Access::UserOr(_) => Some("users"),
         Access::RoleOr(_) => Some("owners and admins of the workspace"),
-        Access::Open | Access::Identity | Access::Scopes(_) => None,
+        Access::Open | Access::Identity | Access::Scopes(_) | Access::Everywhere(_) => None,
     };
     if let Some(spared) = spared {
         entry.insert("x-needs-no-scope".to_owned(), json!(spared));
@@ -140,4 +144,28 @@ fn secure(entry: &mut Map<String, Value>, operation: &Operation) {
         entry.insert("x-query-token".to_owned(), json!(["token", "access_token"]));
     }
     entry.insert("security".to_owned(), Value::Array(std::mem::take(&mut schemes)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_has_an_operation_and_every_operation_a_row() {
+        let document = Document::generate();
+        let mut described = BTreeSet::new();
+        for (path, verbs) in document.value()["paths"].as_object().unwrap() {
+            for (verb, operation) in verbs.as_object().unwrap() {
+                described.insert((
+                    verb.to_uppercase(),
+                    path.clone(),
+                    operation["operationId"].as_str().unwrap().to_owned(),
+                ));
+            }
+        }
+        let row = |row: &Operation| (row.verb.as_str().to_owned(), row.path.to_owned(), row.id.to_owned());
+        assert_eq!(OPERATIONS.iter().map(row).collect::<BTreeSet<_>>(), described);
+    }
 }

@@ -15,6 +15,8 @@ use crate::app::events::Tail;
 
 /// How often a comment line says that the stream lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A stream that is open.
 struct Open {
     tail: Tail,
     judged: Judged,
@@ -37,17 +39,20 @@ pub(super) fn body(tail: Tail, judged: Judged, stopping: CancellationToken) -> B
 impl Open {
     /// The next lines; `None` ends the stream. Dropped while it waits, it loses nothing.
     async fn next(&mut self) -> Option<String> {
+        let Self { tail, judged, stopping, heartbeat } = self;
+        // Judging breaks no reading off: one that takes longer than the time between two judgements would never end.
+        let mut reading = std::pin::pin!(tail.next());
         loop {
             tokio::select! {
                 biased;
-                () = self.stopping.cancelled() => return None,
-                () = self.judged.due() => {
-                    if let Err(problem) = self.judged.judge().await {
+                () = stopping.cancelled() => return None,
+                () = judged.due() => {
+                    if let Err(problem) = judged.judge().await {
                         tracing::debug!(code = problem.code().name, "an event stream ends");
                         return None;
                     }
                 }
-                events = self.tail.next() => return match events {
+                events = &mut reading => return match events {
                     Ok(events) => Some(events.into_iter().map(frame).collect()),
                     Err(error) => {
                         // The client comes back with its Last-Event-ID.
@@ -55,7 +60,7 @@ impl Open {
                         None
                     }
                 },
-                _ = self.heartbeat.tick() => return Some(":\n\n".to_owned()),
+                _ = heartbeat.tick() => return Some(":\n\n".to_owned()),
             }
         }
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::{members, people::People},
     domain::{
-        identity::Identity,
+        identity::{Identity, IdentityKind},
         issuer::IssuerPolicy,
         scope::Scope,
         text::InvalidText,
@@ -145,7 +145,7 @@ impl Judgement<'_> {
 
     /// Whether it is needed on all workspaces.
     fn is_instance_wide(&self) -> bool {
-        matches!(self.operation.access, Access::UserOr(_)) && !self.is_spared()
+        matches!(self.operation.access, Access::Everywhere(_) | Access::UserOr(_)) && !self.is_spared()
     }
 
     fn needs(&self) -> String {
@@ -173,7 +173,8 @@ impl Judgement<'_> {
         if let Some(scope) = scopes.iter().find(|scope| !self.who.is_allowed(**scope)) {
             return Err((codes::AUTH_MISSING_SCOPE, self.ceiling_rule(*scope)));
         }
-        if let Some(scope) = scopes.iter().find(|scope| !self.who.may_somewhere(**scope)) {
+        let ungranted = scopes.iter().find(|scope| !self.who.may_somewhere(**scope));
+        if let Some(scope) = ungranted.filter(|_| self.workspace.is_none() || self.is_instance_wide()) {
             return Err((codes::AUTH_MISSING_SCOPE, self.ungranted_rule(*scope)));
         }
         if self.is_instance_wide() {
@@ -194,6 +195,12 @@ impl Judgement<'_> {
     }
 
     fn judge_members(&self, scopes: &[Scope]) -> Result<String, Refusal> {
+        // People may have a role that needs no scope: they are not refused for want of one before the workspace is known.
+        if self.who.kind != IdentityKind::User
+            && let Some(scope) = scopes.iter().find(|scope| !self.who.is_allowed(**scope))
+        {
+            return Err((codes::AUTH_MISSING_SCOPE, self.ceiling_rule(*scope)));
+        }
         let Some(workspace) = self.workspace else { return Ok("the workspace in the path decides".to_owned()) };
         if !self.who.reaches(workspace) {
             return Err((codes::AUTH_WORKSPACE_FORBIDDEN, self.grant_rule(Some(workspace))));

@@ -235,17 +235,18 @@ impl Gate {
         };
         self.judge_page(request, caller.as_ref())?;
         let call = Call {
+            app: Arc::clone(&self.app),
             parameters: parameters.decoded(),
             query: known_pairs(pairs, operation, &route.query)?,
             identity: caller.as_ref().map(|caller| Arc::clone(&caller.identity)),
-            credential: credential.filter(|_| operation.query_token),
+            credential,
             handshake: Arc::clone(handshake),
             deadline: Deadline::within(self.settings.request_timeout),
             body_limit: self.settings.body_limit,
             tasks: self.tasks.clone(),
         };
-        let deadline = call.deadline.clone();
-        request.extensions_mut().insert(Arc::new(call));
+        let call = Arc::new(call);
+        request.extensions_mut().insert(Arc::clone(&call));
         let endpoint = route.endpoint.as_ref().ok_or_else(|| Problem::plain(codes::INTERNAL))?;
         let (traceparent, request_id) = (traceparent(request.headers()), Arc::clone(&entry.id));
         let address = entry.address;
@@ -257,7 +258,8 @@ impl Gate {
         };
         tokio::select! {
             answered = answered => answered.map_err(problem::from_framework),
-            () = deadline.over() => Err(Problem::plain(codes::REQUEST_TIMEOUT).retry_after(1)),
+            () = call.deadline.over() => Err(Problem::plain(codes::REQUEST_TIMEOUT).retry_after(1)),
+            problem = call.lost() => Err(problem),
         }
     }
 

@@ -42,6 +42,8 @@ pub(super) fn every(period: Duration) -> Interval {
 pub(super) struct Judged {
     app: Arc<App>,
     who: Arc<Identity>,
+    /// Whether it is sure that they see the channel, as who they are now.
+    sees: bool,
     credential: Credential,
     from: Option<IpAddr>,
     request_id: Option<Arc<str>>,
@@ -57,7 +59,8 @@ impl Judged {
         let context = context::current();
         let from = context.as_ref().and_then(|context| context.address);
         let request_id = context.map(|context| context.request_id);
-        Self { app, who, credential: follower.0, from, request_id, workflow, tick: every(POLL), changed }
+        let tick = every(POLL);
+        Self { app, who, sees: true, credential: follower.0, from, request_id, workflow, tick, changed }
     }
 
     /// Who they are, as they were last judged.
@@ -82,7 +85,7 @@ impl Judged {
             return Err(AuthError::TokenExpired.into());
         }
         match self.app.authenticator.judge_again(&self.credential).await {
-            Ok(caller) if *caller.identity == *self.who => Ok(()),
+            Ok(caller) if self.sees && *caller.identity == *self.who => Ok(()),
             Ok(caller) => self.became(caller.identity).await,
             Err(error) if is_no_answer(&error) => Ok(()),
             Err(error) => Err(error.into()),
@@ -116,8 +119,14 @@ impl Judged {
             return Err(Problem::new(codes::AUTH_INVALID_TOKEN, "The token is somebody else's"));
         }
         self.who = who;
+        // If nobody can tell now, it is asked again the next time.
+        self.sees = false;
         match self.app.events.may_follow(&self.who, self.workflow).await {
-            Ok(()) | Err(AppError::Repository(_)) => Ok(()),
+            Ok(()) => {
+                self.sees = true;
+                Ok(())
+            }
+            Err(AppError::Repository(_)) => Ok(()),
             Err(AppError::NotFound(_)) => Err(AuthError::WorkspaceForbidden.into()),
             Err(error) => Err(error.into()),
         }

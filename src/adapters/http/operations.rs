@@ -40,7 +40,9 @@ pub(super) enum Access {
     Identity,
     /// Who has all of these scopes somewhere; use cases then ask for them in the workspace at hand.
     Scopes(&'static [Scope]),
-    /// Users; others need these scopes.
+    /// Who has all of these scopes in all workspaces, those to come included.
+    Everywhere(&'static [Scope]),
+    /// Users; others need these scopes in all workspaces.
     UserOr(&'static [Scope]),
     /// Who sees to the members of the workspace by their role there; others need these scopes in it.
     RoleOr(&'static [Scope]),
@@ -80,9 +82,10 @@ const WORK: Access = Access::Scopes(&[Scope::JobsWork]);
 const TOKENS_READ: Access = Access::Scopes(&[Scope::AdminTokensRead]);
 const TOKENS_WRITE: Access = Access::Scopes(&[Scope::AdminTokensWrite]);
 const AUDIT_READ: Access = Access::Scopes(&[Scope::AdminAuditRead]);
+const REVOCATIONS_READ: Access = Access::Everywhere(&[Scope::AdminTokensRead]);
+const REVOCATIONS_WRITE: Access = Access::Everywhere(&[Scope::AdminTokensWrite]);
 const MAKE_SESSIONS: Access = Access::Scopes(&[Scope::ChatkitSession]);
 const MAKE_WORKSPACES: Access = Access::UserOr(&[Scope::AdminWorkspacesWrite]);
-
 const MEMBERS: Access = Access::RoleOr(&[Scope::AdminWorkspacesWrite]);
 
 use Access::{Identity, Open};
@@ -103,9 +106,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     op(Get, "/api/admin/service-tokens/{identifier}", "get_service_token", TOKENS_READ),
     op(Delete, "/api/admin/service-tokens/{identifier}", "revoke_service_token", TOKENS_WRITE),
     op(Post, "/api/admin/service-tokens/{identifier}/rotate", "rotate_service_token", TOKENS_WRITE),
-    op(Get, "/api/admin/revocations", "list_revocations", TOKENS_READ),
-    op(Post, "/api/admin/revocations", "create_revocation", TOKENS_WRITE),
-    op(Delete, "/api/admin/revocations/{id}", "lift_revocation", TOKENS_WRITE),
+    op(Get, "/api/admin/revocations", "list_revocations", REVOCATIONS_READ),
+    op(Post, "/api/admin/revocations", "create_revocation", REVOCATIONS_WRITE),
+    op(Delete, "/api/admin/revocations/{id}", "lift_revocation", REVOCATIONS_WRITE),
     op(Post, "/auth/workos/events", "receive_workos_event", Open),
     op(Get, "/api/admin/audit-events", "list_audit_events", AUDIT_READ),
     op(Get, "/api/workspaces", "list_workspaces", Identity),
@@ -153,7 +156,9 @@ impl Operation {
     pub(super) fn scopes(&self) -> &'static [Scope] {
         match self.access {
             Access::Open | Access::Identity => &[],
-            Access::Scopes(scopes) | Access::UserOr(scopes) | Access::RoleOr(scopes) => scopes,
+            Access::Scopes(scopes) | Access::Everywhere(scopes) | Access::UserOr(scopes) | Access::RoleOr(scopes) => {
+                scopes
+            }
         }
     }
 }

@@ -114,15 +114,18 @@ impl WorkosEventsApi {
         let raw = read_bounded(Call::of(request)?, request, body.0, MOST_BYTES).await?;
         let header = signature.0.map(|FreeText(text)| text).unwrap_or_default();
         let now = self.app.core.commands.now();
-        let webhook = self.webhooks.iter().find(|webhook| verifies(webhook, &header, &raw, now));
-        let webhook = webhook.ok_or_else(|| Problem::plain(codes::WEBHOOK_SIGNATURE_INVALID))?;
-        let outcome = match read(&webhook.issuer, &raw, now)? {
-            Some(event) => {
+        // Two applications of one environment of WorkOS's have the same people, and may have the same endpoint.
+        let meant: Vec<_> = self.webhooks.iter().filter(|webhook| verifies(webhook, &header, &raw, now)).collect();
+        if meant.is_empty() {
+            return Err(Problem::plain(codes::WEBHOOK_SIGNATURE_INVALID));
+        }
+        let mut outcome = "ignored";
+        for webhook in meant {
+            if let Some(event) = read(&webhook.issuer, &raw, now)? {
                 self.app.revocations.heard(event).await?;
-                "applied"
+                outcome = "applied";
             }
-            None => "ignored",
-        };
+        }
         Ok(Ok200::new(EventHeard { outcome }))
     }
 }

@@ -1,6 +1,6 @@
 //! What the gate knows of people, remembered until the revocation log tells of a change, or cannot be read.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use moka::{Entry, future::Cache, ops::compute::Op};
@@ -16,11 +16,11 @@ use crate::{
         revocation_log::RevocationLog,
         standing::{Epoch, Standing},
     },
-    domain::{
-        user::{Role, User, UserId},
-        workspace::WorkspaceId,
+    domain::user::{Belonging, User, UserId},
+    ports::{
+        repository::{RepositoryError, UnitOfWork},
+        token_validator::AuthError,
     },
-    ports::{repository::RepositoryError, token_validator::AuthError},
 };
 
 /// How many people are remembered, and how long after they were last asked for.
@@ -37,7 +37,7 @@ pub struct Person {
     /// What they are called, if the gate has seen them.
     pub user: Option<User>,
     /// What they are, and where.
-    pub roles: BTreeMap<WorkspaceId, Role>,
+    pub belonging: Belonging,
     /// When that was read.
     pub(super) read_at: Epoch,
     /// Of when the token is that they were last named after; `None`: before this replica remembered them.
@@ -130,12 +130,19 @@ impl Directory {
         let read_at = self.standing().epoch();
         let read = async {
             let mut view = self.commands.view().await?;
-            Ok((view.users().find(id).await?, view.memberships().of_user(id).await?))
+            Ok((view.users().find(id).await?, belonging(&mut *view, id).await?))
         };
-        let (user, memberships) = read.await.map_err(|error: RepositoryError| unavailable(id, &error.into()))?;
-        let roles = memberships.into_iter().map(|membership| (membership.workspace, membership.role)).collect();
-        Ok(Person { id: id.clone(), user, roles, read_at, named_as_of: None })
+        let (user, belonging) = read.await.map_err(|error: RepositoryError| unavailable(id, &error.into()))?;
+        Ok(Person { id: id.clone(), user, belonging, read_at, named_as_of: None })
     }
+}
+
+async fn belonging(view: &mut dyn UnitOfWork, id: &UserId) -> Result<Belonging, RepositoryError> {
+    let memberships = view.memberships().of_user(id).await?;
+    if memberships.is_empty() && !view.memberships().ever(id).await? {
+        return Ok(Belonging::Never);
+    }
+    Ok(Belonging::As(memberships.into_iter().map(|membership| (membership.workspace, membership.role)).collect()))
 }
 
 fn unavailable(id: &UserId, error: &AppError) -> AuthError {

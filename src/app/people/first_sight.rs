@@ -109,7 +109,7 @@ pub(super) fn suppose(person: &mut Person, sight: Sight<'_>, now: Timestamp) {
     if sight.provision == Provision::Workspace
         && let Ok(workspace) = person.id.default_workspace()
     {
-        person.roles.insert(workspace, Role::Owner);
+        person.belonging.join(workspace, Role::Owner);
     }
 }
 

@@ -109,7 +109,7 @@ impl Directory {
         let person = Arc::new(Person {
             id: person.id.clone(),
             user: Some(renamed),
-            roles: person.roles.clone(),
+            belonging: person.belonging.clone(),
             read_at: person.read_at,
             named_as_of,
         });

@@ -32,7 +32,7 @@ const INTERVAL: &str = "auth.rate_limit.interval_seconds";
 const REDIS_URL: &str = "auth.rate_limit.redis_url";
 
 /// A limit above holds nobody back, and each failure below it is remembered.
-const MOST_FAILURES: u32 = 100_000;
+const MOST_FAILURES: u32 = 1_000_000;
 /// Redis counts in milliseconds, and keeps what is counted for as long.
 const INTERVALS: RangeInclusive<SignedDuration> = SignedDuration::from_millis(100)..=SignedDuration::from_hours(24);
 

@@ -22,7 +22,8 @@ pub(super) fn of(issuer: &IssuerConfig) -> Value {
     };
     put("name", json!(issuer.name().as_str()));
     put("kind", json!(issuer.kind.as_str()));
-    put("issuers", json!(issuer.issuers));
+    // None: whatever they have.
+    put("issuers", json!((!issuer.issuers.is_empty()).then_some(&issuer.issuers)));
     put("audiences", audiences(&issuer.audiences));
     for (key, value) in of_kind(&issuer.kind) {
         put(key, value);

@@ -72,6 +72,17 @@ impl Judge<'_> {
         Some(texts)
     }
 
+    /// Whose tokens, or whom they are meant for: said of somebody, or not said at all. A list that came out empty would let
+    /// everybody in.
+    pub(super) fn names(&mut self, key: &str) -> Option<Vec<String>> {
+        let names = self.texts(key)?;
+        if names.is_empty() {
+            self.refuse(key, "must name somebody; leave it out to say nothing");
+            return None;
+        }
+        Some(names)
+    }
+
     pub(super) fn secret(&mut self, key: &str) -> Option<Secret> {
         let text: String = self.get(key)?;
         if text.is_empty() {
@@ -142,7 +153,7 @@ impl Judge<'_> {
 
     /// Whom tokens must be meant for; `None` when nothing is said.
     pub(super) fn audiences(&mut self) -> Option<Audience> {
-        let audiences = self.texts("audiences").filter(|audiences| !audiences.is_empty())?;
+        let audiences = self.names("audiences")?;
         if !audiences.iter().any(|audience| audience == "*") {
             return Some(Audience::OneOf(audiences));
         }

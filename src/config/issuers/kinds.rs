@@ -33,7 +33,7 @@ fn workos(judge: &mut Judge<'_>) -> Option<Judged> {
     let (api_key, webhook_secret) = (judge.secret("api_key"), judge.secret("webhook_secret"));
     let given = judge.url("jwks_url");
     let audiences = judge.audiences();
-    let issuers = judge.texts("issuers");
+    let issuers = judge.names("issuers");
     let client_id = client_id?;
     let Some(jwks_url) = given.or_else(|| Url::parse(&format!("{WORKOS}/sso/jwks/{client_id}")).ok()) else {
         judge.refuse("client_id", "no URL of keys can be made of it: set jwks_url");
@@ -46,7 +46,7 @@ fn workos(judge: &mut Judge<'_>) -> Option<Judged> {
         Some(Audience::OneOf(some)) => Audience::IfPresent(some),
         Some(any) => any,
     };
-    let issuers = issuers.filter(|issuers| !issuers.is_empty()).unwrap_or_else(known);
+    let issuers = issuers.unwrap_or_else(known);
     if api_key.is_some() {
         judge_api(judge, &jwks_url, &issuers);
     }
@@ -74,7 +74,7 @@ fn judge_api(judge: &mut Judge<'_>, jwks_url: &Url, issuers: &[String]) {
 }
 
 fn oidc(judge: &mut Judge<'_>) -> Option<Judged> {
-    let issuers = judge.texts("issuers").filter(|issuers| !issuers.is_empty());
+    let issuers = judge.names("issuers");
     let algorithms = asymmetric(judge, &[Algorithm::Rs256]);
     let keys = fetching(judge);
     let audiences = judge.audiences();
@@ -105,7 +105,7 @@ fn jwt(judge: &mut Judge<'_>) -> Judged {
     let jwks_url = judge.url("jwks_url");
     let keys = fetching(judge);
     let audiences = judge.audiences();
-    let issuers = judge.texts("issuers").unwrap_or_default();
+    let issuers = judge.names("issuers").unwrap_or_default();
     let (by_secret, by_keys) = (judge.has("secret"), judge.has("jwks") || judge.has("jwks_url"));
     if !by_secret && !by_keys {
         judge.refuse("secret", "nothing verifies its tokens: set secret, jwks or jwks_url");
@@ -210,7 +210,7 @@ fn introspection(judge: &mut Judge<'_>) -> Option<Judged> {
             "not set, so tokens that are meant for others are taken, too; [\"*\"] says that this is meant",
         );
     }
-    let issuers = judge.texts("issuers").unwrap_or_default();
+    let issuers = judge.names("issuers").unwrap_or_default();
     let kind = IntrospectionConfig {
         prefix: prefix?,
         introspection_url: introspection_url?,

@@ -348,6 +348,29 @@ async fn memberships_decide_where_no_claim_does() {
 }
 
 #[tokio::test]
+async fn whose_last_membership_is_taken_away_has_nothing_left() {
+    let gate = town();
+    let (root, id) = (gate.root(), unique("w"));
+    root.post("/api/workspaces", json!({"id": id})).await.is(201);
+    for issuer in ["placed", "everywhere"] {
+        for seen_before in [true, false] {
+            let subject = unique("former");
+            let caller = gate.caller(secret(&mint::claims(&format!("https://{issuer}.test"), &subject, &json!({}))));
+            if seen_before {
+                assert_ne!(whoami(&caller).await["workspace_ids"], json!([id]));
+            }
+            let path = format!("/api/workspaces/{id}/members/{issuer}:{subject}");
+            root.ask(reqwest::Method::PUT, &path).json(&json!({"role": "viewer"})).await.is(200);
+            root.delete(&path).await.is(204);
+            let me = whoami(&caller).await;
+            assert_eq!((&me["workspace_ids"], &me["all_workspaces"]), (&json!([]), &json!(false)), "{}", me.text);
+            caller.get("/api/workflows?workspace_id=lobby").await.problem(403, "auth.workspace_forbidden");
+            assert_eq!(caller.get("/api/workflows").await.is(200).items().len(), 0);
+        }
+    }
+}
+
+#[tokio::test]
 async fn owners_and_admins_see_to_tokens_where_the_issuer_lets_them() {
     let gate = town();
     let root = gate.root();

@@ -158,6 +158,47 @@ async fn authz_why_names_the_rule() {
 
 /// Every kind of credential, as `auth status` shows it: the exit code, and what stands there.
 #[tokio::test]
+async fn authz_why_describes_anybody_and_makes_nobody_a_user() {
+    // A config of its own: the workspaces of those who are seen are counted.
+    let config = config() + "provision = \"workspace\"\ndefault_workspaces = [\"lobby\"]\n";
+    let gate = gate_with(&config, &[BOOTSTRAP]);
+    let root = gate.root();
+    root.post("/api/workspaces", json!({"id": "demo"})).await.is(201);
+    for (user, role) in [("vic", "viewer"), ("gone", "viewer")] {
+        let path = format!("/api/workspaces/demo/members/corp:{user}");
+        root.ask(reqwest::Method::PUT, &path).json(&json!({ "role": role })).await.is(200);
+    }
+    root.delete("/api/workspaces/demo/members/corp:gone").await.is(204);
+    let file = super::setup::file(&config);
+    let url = format!("sqlite://{}/data/tidegate.db", gate.folder().display());
+    let variables =
+        [("TIDEGATE_CONFIG", file.path().to_str().unwrap()), ("TIDEGATE_DATABASE__URL", url.as_str()), BOOTSTRAP];
+    let why = async |more: &[&str]| run(&[&["authz", "why"], more].concat(), &variables).await;
+    let (read, write) = ("GET /api/workflows", "POST /api/workflows");
+    for (more, code, rule) in [
+        (&[read, "--user", "corp:vic"][..], 0, "the role viewer in demo"),
+        (&[write, "--user", "corp:vic"], 4, "the role viewer in demo, which does not give workflows:write"),
+        (&[read, "--user", "corp:vic", "--scope", "jobs:work"], 4, "the scopes that the token states"),
+        (
+            &[read, "--user", "corp:vic", "--token-workspace", "other"],
+            4,
+            "the workspaces that the token names, which decide alone",
+        ),
+        (&[read, "--user", "corp:new"], 4, "the caller is no member of demo"),
+        (&[read, "--user", "corp:gone"], 4, "the caller is no member of demo"),
+        (&["GET /api/admin/revocations", "--user", "corp:vic"], 4, "the memberships of the caller"),
+    ] {
+        let ran = why(&[more, &["--workspace", "demo"]].concat()).await;
+        assert!(ran.code == code && ran.stdout.contains(&format!("decided by: {rule}\n")), "{more:?}: {}", ran.said());
+    }
+    let misspelt = why(&[read, "--user", "crop:vic"]).await;
+    assert!(misspelt.code == 2 && misspelt.said().contains("corp"), "{}", misspelt.said());
+    assert_eq!(why(&["nonsense"]).await.code, 2);
+    let made = root.all("/api/workspaces").await;
+    assert_eq!(made.len(), 1, "nobody has got a workspace by being asked about: {made:?}");
+}
+
+#[tokio::test]
 async fn auth_status_tells_what_i_am_here() {
     let world = World::on(town()).await;
     let reader = world.someone(&["workflows:read", "chatkit:session"]).await;

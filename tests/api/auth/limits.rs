@@ -15,6 +15,7 @@ use super::{
 use crate::{
     api::{
         gate::{Answer, Caller, Gate, until},
+        models::linear,
         socket::{Said, Socket},
         world::{World, mint, unique},
     },
@@ -149,6 +150,37 @@ async fn an_address_fails_so_often_and_no_more(counted: Counted) {
         Said::Closed(4429, reason) => assert!(reason.starts_with("auth.rate_limited.ip"), "{reason}"),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn who_hands_in_too_many_bad_tokens_finds_their_sockets_closed() {
+    let gate = limited(&[]);
+    let world = World::on(gate.clone()).await;
+    let workflow = world.deploy(&linear("p", &[])).await;
+    let path = format!("/ws/workflow/{workflow}");
+    let bearer = format!("Bearer {}", world.token.clone().unwrap());
+    let headers = [("authorization", bearer.as_str()), ("x-forwarded-for", "192.0.2.1")];
+    let unseen = mint(&world.root, &["workflows:read"], &[&world.id]).await.token.unwrap();
+    for number in 0..7 {
+        let mut socket = Socket::with(&gate, &path, &headers).await;
+        socket.ready().await;
+        // At last even a good token is not judged that was never seen here.
+        let token = if number < 6 { format!("nonsense-{number}") } else { unseen.clone() };
+        socket.say(json!({"type": "auth", "token": token})).await;
+        let (code, reason) = socket.closed().await;
+        if number < 5 {
+            assert_eq!((code, reason.as_str()), (4401, "auth.invalid_token"), "{number}");
+        } else {
+            assert!(
+                code == 4429 && reason.starts_with("auth.rate_limited.ip; retry after"),
+                "{number}: {code} {reason}"
+            );
+        }
+    }
+    // Without an upgrade it is the problem.
+    let plain = gate.caller("nonsense").get(&path).header("X-Forwarded-For", "192.0.2.1").await;
+    plain.problem(429, "auth.rate_limited.ip");
+    assert!(retry_after(&plain) <= 60);
 }
 
 async fn what_is_no_failure_is_not_counted(counted: Counted) {
@@ -413,6 +445,33 @@ async fn a_revoked_tokens_holder_is_held_back_and_told_for_how_long() {
     assert_eq!(held["message"], format!("Too many authentication attempts for identity {id}"));
     assert!((1..=60).contains(&retry_after(&held)), "{held:?}");
     whoami(&world).await;
+}
+
+#[tokio::test]
+async fn however_a_bad_token_is_shown_it_counts() {
+    let world = World::on(limited(&[])).await;
+    let workflow = world.deploy(&linear("p", &[])).await;
+    let (path, address) = (format!("/ws/workflow/{workflow}"), ("x-forwarded-for", "192.0.2.1"));
+    let closed = async |mut socket: Socket| socket.closed().await.0;
+    // In a subprotocol, in the query of a socket and of a stream, in a frame, in the header.
+    let offered = [("sec-websocket-protocol", "tidegate.v1, bearer.nonsense"), address];
+    assert_eq!(closed(Socket::with(&world.gate, &path, &offered).await).await, 4401);
+    assert_eq!(closed(Socket::with(&world.gate, &format!("{path}?token=nonsense"), &[address]).await).await, 4401);
+    let stream = world.gate.anonymous().get(&format!("/api/workflows/{workflow}/events?access_token=nonsense"));
+    let stream = stream.header("Accept", "text/event-stream").header("X-Forwarded-For", "192.0.2.1");
+    stream.await.problem(401, "auth.invalid_token");
+    let good = format!("Bearer {}", world.token.as_deref().unwrap());
+    let mut socket = Socket::with(&world.gate, &path, &[("authorization", &good), address]).await;
+    socket.ready().await;
+    socket.say(json!({"type": "auth", "token": "nonsense"})).await;
+    assert_eq!(socket.closed().await.0, 4401);
+    assert_eq!(attempts(&world.gate, 2, "192.0.2.1").await, [401, 429]);
+    assert_eq!(closed(Socket::with(&world.gate, &path, &offered).await).await, 4429);
+    // An open socket of a good token is no way around: a fresh token that was never seen waits, too.
+    let mut socket = Socket::with(&world.gate, &path, &[("authorization", &good), address]).await;
+    socket.ready().await;
+    socket.say(json!({"type": "auth", "token": "nonsense"})).await;
+    assert_eq!(socket.closed().await.0, 4429);
 }
 
 #[tokio::test]

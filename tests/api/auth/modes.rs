@@ -140,6 +140,8 @@ async fn a_service_token_that_was_ever_stored_keeps_the_gate_shut() {
 #[tokio::test]
 async fn a_revoked_first_token_is_not_made_anew() {
     let gate = Gate::with(&[]);
+    // It listens before, and answers after.
+    gate.anonymous().get("/api/whoami").await.problem(401, "auth.missing_token");
     let path = gate.folder().join("data/first-token");
     let secret = fs::read_to_string(&path).unwrap();
     gate.caller(secret.trim()).delete("/api/admin/service-tokens/first").await.is(204);
@@ -159,12 +161,14 @@ async fn of_gates_that_start_at_once_on_one_database_one_makes_the_first_token()
     });
     let gates: Vec<_> =
         futures_util::future::join_all(starting.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
+    for gate in &gates {
+        gate.anonymous().get("/api/workspaces").await.problem(401, "auth.missing_token");
+    }
     let made = gates.iter().map(|gate| gate.folder().join("data/first-token")).filter(|path| path.exists());
     let made: Vec<_> = made.collect();
     assert_eq!(made.len(), 1, "{made:?}");
     let secret = fs::read_to_string(&made[0]).unwrap();
     for gate in &gates {
-        gate.anonymous().get("/api/workspaces").await.problem(401, "auth.missing_token");
         let first = gate.caller(secret.trim());
         assert_eq!(whoami(&first).await["token_id"], "first");
         let listed = first.all("/api/admin/service-tokens").await;
@@ -184,8 +188,9 @@ async fn a_gate_that_anybody_may_enter_says_so_and_takes_no_orders_of_foreign_pa
             ("TIDEGATE_SERVER__CORS_ALLOW_ORIGINS", "https://app.example"),
             ("TIDEGATE_DATABASE__URL", "memory:"),
         ]);
-        assert!(log(&gate).contains("whoever reaches the gate"), "{}", log(&gate));
         let anyone = gate.anonymous();
+        whoami(&anyone).await;
+        assert!(log(&gate).contains("whoever reaches the gate"), "{}", log(&gate));
         let make = |id: &str, origin: &str| {
             let body = json!({"id": id, "workspace_id": id, "name": id});
             // A page sends this without asking first: no header but its origin.
@@ -241,11 +246,17 @@ async fn on_a_terminal_the_first_token_is_shown_and_lies_in_no_file() {
     command.env_clear().env("HOME", folder.path()).env("PATH", "/usr/bin:/bin").current_dir(folder.path());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let shown = BufReader::new(child.stdout.take().unwrap()).lines();
-    let secret = tokio::task::spawn_blocking(move || {
-        let mut lines = shown.map(Result::unwrap);
-        lines.find_map(|line| Some(line.trim().strip_prefix("export TIDEGATE_TOKEN=")?.to_owned()))
+    let (found, secret) = tokio::sync::oneshot::channel();
+    // To its end, since the terminal goes with whoever reads it.
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut found = Some(found);
+        for line in shown.map_while(Result::ok) {
+            if let Some(secret) = line.trim().strip_prefix("export TIDEGATE_TOKEN=") {
+                found.take().expect("it is shown once").send(secret.to_owned()).unwrap();
+            }
+        }
     });
-    let secret = tokio::time::timeout(DEADLINE, secret).await.expect("it is shown").unwrap().expect("it is shown");
+    let secret = tokio::time::timeout(DEADLINE, secret).await.expect("it is shown").unwrap();
     let url = format!("http://{address}");
     let variables = [("TIDEGATE_URL", url.as_str()), ("TIDEGATE_TOKEN", secret.as_str())];
     let told = until("the gate", || async {
@@ -256,6 +267,7 @@ async fn on_a_terminal_the_first_token_is_shown_and_lies_in_no_file() {
     // With its terminal the gate goes, too.
     child.kill().unwrap();
     child.wait().unwrap();
+    reading.await.unwrap();
     assert_eq!((&told["token_id"], &told["all_workspaces"]), (&json!("first"), &json!(true)));
     let files = fs::read_dir(folder.path().join("data")).unwrap().map(|file| file.unwrap().file_name());
     assert!(files.into_iter().all(|name| !name.to_string_lossy().contains("first-token")));

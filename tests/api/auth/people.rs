@@ -260,6 +260,31 @@ async fn nobody_grants_or_takes_a_role_above_their_own() {
 }
 
 #[tokio::test]
+async fn nobody_grants_what_their_token_leaves_out() {
+    let gate = town();
+    let place = place(&gate).await;
+    let owner = place.names[0].strip_prefix("corp:").unwrap();
+    let with = |scope: &str| gate.caller(token("corp", owner, &json!({"scope": scope})));
+    let accomplice = format!("corp:{}", unique("mal"));
+    let path = format!("/api/workspaces/{}/members", place.id);
+    let (nothing, reads) = (with("jobs:work"), with("workflows:read"));
+    nothing.get(&path).await.problem(403, "auth.missing_scope");
+    reads.get(&path).await.is(200);
+    for (who, role) in [(&nothing, "viewer"), (&reads, "viewer"), (&reads, "owner")] {
+        put(who, &place.id, &accomplice, role).await.problem(403, "auth.missing_scope");
+        who.delete(&member(&place.id, &place.names[2])).await.problem(403, "auth.missing_scope");
+    }
+    let writes = with("workflows:read workflows:write");
+    let refused = put(&writes, &place.id, &accomplice, "owner").await;
+    refused.problem(403, "auth.missing_scope");
+    assert!(refused.text.contains("vault:write"), "{}", refused.text);
+    put(&writes, &place.id, &accomplice, "viewer").await.is(200);
+    put(&writes, &place.id, &accomplice, "member").await.problem(403, "auth.missing_scope");
+    put(&writes, &place.id, &place.names[1], "viewer").await.is(200);
+    writes.delete(&member(&place.id, &accomplice)).await.is(204);
+}
+
+#[tokio::test]
 async fn the_last_owner_stays() {
     let gate = town();
     let place = place(&gate).await;
@@ -304,6 +329,23 @@ async fn a_users_token_has_the_users_present_rights() {
     robot.get(&format!("/api/workflows?workspace_id={}", place.id)).await.problem(403, "auth.workspace_forbidden");
     put(&place.owner, &place.id, &place.names[1], "admin").await.is(200);
     robot.post("/api/workflows", json!({"workspace_id": place.id, "name": unique("w")})).await.is(201);
+}
+
+#[tokio::test]
+async fn what_only_a_claim_names_does_not_carry_over_to_a_token_that_a_user_makes() {
+    let gate = town();
+    let (place, subject) = (place(&gate).await, unique("claimed"));
+    let claims = json!({"scope": "workflows:read admin:tokens:write", "workspaces": [place.id]});
+    let claimed = gate.caller(token("corp", &subject, &claims));
+    let order = json!({"scopes": ["workflows:read"], "workspace_ids": [place.id]});
+    let made = claimed.post(TOKENS, order).await.is(201);
+    let machine = gate.caller(made.str("secret"));
+    let workflows = format!("/api/workflows?workspace_id={}", place.id);
+    claimed.get(&workflows).await.is(200);
+    assert_eq!(whoami(&machine).await["workspaces"], json!([]));
+    machine.get(&workflows).await.problem(403, "auth.workspace_forbidden");
+    put(&place.owner, &place.id, &format!("corp:{subject}"), "viewer").await.is(200);
+    machine.get(&workflows).await.is(200);
 }
 
 #[tokio::test]

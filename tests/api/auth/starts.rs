@@ -70,6 +70,16 @@ async fn an_issuer_that_cannot_judge_stops_the_start() {
         ),
         ("no URL", issuer(&format!("{jwt}\njwks_url = \"keys\"")), &["auth.issuers.a.jwks_url"]),
         (
+            "issuers of nobody",
+            issuer(&format!("{jwt}\nsecret = \"{HIDDEN}\"\nissuers = []")),
+            &["auth.issuers.a.issuers", "must name somebody"],
+        ),
+        (
+            "an audience of nobody",
+            issuer(&format!("name = \"a\"\nkind = \"jwt\"\naudiences = []\nsecret = \"{HIDDEN}\"")),
+            &["auth.issuers.a.audiences", "must name somebody"],
+        ),
+        (
             "an unknown scope",
             issuer(&format!("{jwt}\nsecret = \"{HIDDEN}\"\nmax_scopes = [\"workflows:fly\"]")),
             &["auth.issuers.a.max_scopes", "workflows:fly"],
@@ -208,7 +218,7 @@ async fn values_that_cannot_stand_stop_the_start() {
         ("another kind of limits", "[auth.rate_limit]\nkind = \"disk\"".to_owned(), &["auth.rate_limit.kind"]),
         ("a URL of no Redis", "[auth.rate_limit]\nkind = \"redis\"\nredis_url = \"http://localhost:6379\"".to_owned(), &["auth.rate_limit.redis_url", "URL of a Redis"]),
         ("a password in no URL", format!("[auth.rate_limit]\nredis_url = \"redis://u:{HIDDEN}@h:port\""), &["auth.rate_limit.redis_url"]),
-        ("a limit that holds nobody", "[auth.rate_limit]\nip = 4000000000".to_owned(), &["auth.rate_limit.ip", "100000"]),
+        ("a limit that holds nobody", "[auth.rate_limit]\nip = 4000000000".to_owned(), &["auth.rate_limit.ip", "1000000"]),
         ("a limit below zero", "[auth.rate_limit]\nidentity = -1".to_owned(), &["auth.rate_limit.identity", "0 (not limited)"]),
         ("an interval of nothing", "[auth.rate_limit]\ninterval_seconds = 0".to_owned(), &["auth.rate_limit.interval_seconds"]),
         ("an interval of years", "[auth.rate_limit]\ninterval_seconds = 1e15".to_owned(), &["auth.rate_limit.interval_seconds", "a day"]),
@@ -238,6 +248,12 @@ async fn what_is_dangerous_is_named_but_starts() {
         ("a JWT issuer without audience", jwt, vec![], "audiences"),
         ("disabled", "[auth]\nmode = \"disabled\"".to_owned(), vec![], "auth.mode"),
         ("an unknown old name", String::new(), vec![("ORCHEO_FROBNICATE", "1")], "ORCHEO_FROBNICATE"),
+        (
+            "proxies that are everybody",
+            "[server]\ntrusted_proxies = [\"::/0\"]".to_owned(),
+            vec![],
+            "server.trusted_proxies",
+        ),
     ] {
         let ran = check(&config, &variables).await.ok();
         assert!(ran.said().contains(name) && ran.said().to_lowercase().contains("warn"), "{what}: {}", ran.said());

@@ -212,3 +212,53 @@ async fn streams_end_when_the_right_is_lost() {
     assert!(begun.elapsed() < Duration::from_millis(1_500), "{:?}", begun.elapsed());
     user.get(&events(&workflow)).await.problem(404, "workflow.not_found");
 }
+
+#[tokio::test]
+async fn who_reads_late_is_told_nothing_of_what_came_after_their_revocation() {
+    let (world, workflow) = waiting().await;
+    let subject = unique("ada");
+    let ada = reader(&world, &subject, 100);
+    let mut stream = Stream::open(ada.get(&events(&workflow))).await;
+    let entry = json!({"kind": "user", "issuer": "one", "value": subject});
+    world.root.post("/api/admin/revocations", entry).await.is(201);
+    world.start(&workflow, json!({})).await;
+    world.events_with(&workflow, "job.created").await;
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_token_that_is_handed_in_is_judged_like_any_other() {
+    let (world, workflow) = waiting().await;
+    let subject = unique("ada");
+    let more = json!({"workspaces": [world.id], "scope": "workflows:read"});
+    let mut unscoped = more.clone();
+    unscoped["scope"] = json!("jobs:work");
+    let mut revoked = more.clone();
+    revoked["jti"] = json!(unique("jti"));
+    let entry = json!({"kind": "token", "issuer": "one", "value": revoked["jti"]});
+    world.root.post("/api/admin/revocations", entry).await.is(201);
+    for (what, next, code, reason) in [
+        ("revoked", token("one", &subject, &revoked), 4401, "auth.token_revoked"),
+        ("without the scope", token("one", &subject, &unscoped), 4403, "auth.missing_scope"),
+        ("a service token", world.token.clone().unwrap(), 4401, "auth.invalid_token"),
+        ("empty", String::new(), 4401, "auth.invalid_token"),
+        ("with a blank", format!(" {}", token("one", &subject, &more)), 4401, "auth.invalid_token"),
+        ("64 KiB", "a".repeat(64 * 1024), 4401, "auth.invalid_token"),
+    ] {
+        let mut socket = Socket::open(&reader(&world, &subject, 100), &path(&workflow)).await;
+        socket.ready().await;
+        socket.say(json!({"type": "auth", "token": next})).await;
+        assert_eq!(socket.closed().await, (code, reason.to_owned()), "{what}");
+    }
+    // Half a frame is a mistake, and no judgement.
+    let mut socket = Socket::open(&reader(&world, &subject, 100), &path(&workflow)).await;
+    socket.ready().await;
+    for frame in
+        [json!({"type": "auth"}), json!({"type": "auth", "token": 7}), json!({"type": "auth", "token": "x", "y": 1})]
+    {
+        socket.say(frame).await;
+        assert_eq!(socket.frame().await["problem"]["code"], "request.invalid");
+    }
+    socket.say(json!({"type": "auth", "token": token("one", &subject, &more)})).await;
+    assert!(socket.is_silent().await, "it goes on");
+}

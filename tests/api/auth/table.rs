@@ -84,6 +84,36 @@ const MORE: [(&str, &str, &str); 4] = [
     ("DELETE", "/api/admin/revocations/{id}", "admin:tokens:write"),
 ];
 
+/// Whether a path of ours is one of a template's.
+fn fits(template: &str, path: &str) -> bool {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    loop {
+        match (template.next(), path.next()) {
+            (None, None) => return true,
+            (Some(expected), Some(given)) if expected.starts_with('{') || expected == given => {}
+            _ => return false,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_document_and_this_table_know_the_same_operations() {
+    let document = town().anonymous().get("/openapi.json").await.is(200);
+    let mut ours: Vec<_> = OPERATIONS.iter().chain(&MORE).collect();
+    for (template, verbs) in document["paths"].as_object().unwrap() {
+        for (verb, operation) in verbs.as_object().unwrap() {
+            let scopes = operation["x-required-scopes"].as_array().cloned().unwrap_or_default();
+            let known =
+                ours.iter().position(|(known, path, _)| known.eq_ignore_ascii_case(verb) && fits(template, path));
+            match known {
+                Some(known) => assert_eq!(scopes, [json!(ours.remove(known).2)], "{verb} {template}"),
+                None => assert_eq!(scopes, [json!(null); 0], "{verb} {template} is in no table"),
+            }
+        }
+    }
+    assert!(ours.is_empty(), "{ours:?} are in no document");
+}
+
 static SHARED: Shared = Shared::new();
 
 fn town() -> Gate {
@@ -180,6 +210,13 @@ async fn keys_of_idempotency_belong_to_who_gave_them() {
     assert_eq!((again.header("idempotency-replayed"), &again["id"]), ("true", &made["id"]));
     let taken = eve.post("/api/workspaces", json!({"id": id})).key(&key).await;
     taken.problem(409, "workspace.id_taken");
+    // Also of a service that is called as a person is.
+    let order = json!({"identifier": unique("twin"), "scopes": ["admin:workspaces:write"], "all_workspaces": true});
+    let twin = gate.root().post("/api/admin/service-tokens", order).await.is(201);
+    let (twin, namesake) = (gate.caller(twin.str("secret")), user(twin.str("identifier")));
+    let (key, id) = (unique("key"), unique("w"));
+    twin.post("/api/workspaces", json!({"id": id})).key(&key).await.is(201);
+    namesake.post("/api/workspaces", json!({"id": id})).key(&key).await.problem(409, "workspace.id_taken");
     // It is looked up after authorization.
     let order: Value = json!({"id": id});
     let refused = holder(&gate.root(), &["workflows:read"]).await.post("/api/workspaces", order).key(&key).await;

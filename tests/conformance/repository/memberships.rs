@@ -22,6 +22,9 @@ suite! {
     all_of_one_user_are_found,
     owners_are_counted,
     who_leaves_is_gone,
+    who_once_was_a_member_is_known_for_good,
+    a_member_of_an_undone_unit_never_was_one,
+    many_first_memberships_at_once_are_all_kept,
     pages_lose_and_double_nothing,
     a_position_of_no_list_has_an_empty_page,
     changes_under_the_workspaces_lock_wait_for_each_other,
@@ -124,6 +127,55 @@ async fn who_leaves_is_gone(store: Store) {
     assert_eq!(found(&store, "workos:ada", "demo").await, None);
     assert!(list(&store, "demo", PageRequest::default()).await.is_empty());
     assert!(found(&store, "workos:ada", "prod").await.is_some());
+}
+
+async fn ever(store: &Store, id: &str) -> bool {
+    store.read(async |view| view.memberships().ever(&person(id)).await).await
+}
+
+async fn who_once_was_a_member_is_known_for_good(store: Store) {
+    assert!(!ever(&store, "workos:ada").await);
+    for slug in ["demo", "prod", "demo"] {
+        put(&store, &membership("workos:ada", slug, Role::Viewer, 1)).await;
+        assert!(ever(&store, "workos:ada").await);
+    }
+    for slug in ["demo", "prod"] {
+        store.change(async |unit| unit.memberships().remove(&person("workos:ada"), &space(slug)).await).await;
+        assert!(ever(&store, "workos:ada").await);
+    }
+    assert_eq!(store.read(async |view| view.memberships().of_user(&person("workos:ada")).await).await, []);
+    put(&store, &membership("workos:ada", "demo", Role::Owner, 2)).await;
+    // Whether or not the gate has seen them; and nobody else.
+    store.change(async |unit| unit.users().insert(&user("workos:ada", 1)).await).await;
+    assert!(ever(&store, "workos:ada").await);
+    for other in ["workos:Ada", "oidc:ada", "workos:bob"] {
+        assert!(!ever(&store, other).await, "{other}");
+    }
+}
+
+async fn a_member_of_an_undone_unit_never_was_one(store: Store) {
+    let undone: Result<(), _> = store
+        .try_change(async |unit| {
+            unit.memberships().put(&membership("workos:ada", "demo", Role::Owner, 1)).await?;
+            assert!(unit.memberships().ever(&person("workos:ada")).await?, "within the unit");
+            Err(RepositoryError::Conflict)
+        })
+        .await;
+    assert!(undone.is_err() && !ever(&store, "workos:ada").await);
+}
+
+async fn many_first_memberships_at_once_are_all_kept(store: Store) {
+    let slugs: Vec<_> = (0..16).map(|number| format!("w{number}")).collect();
+    let first = slugs.iter().map(async |slug| {
+        store
+            .try_change(async |unit| unit.memberships().put(&membership("workos:ada", slug, Role::Member, 1)).await)
+            .await
+    });
+    for outcome in at_once(first).await {
+        outcome.unwrap();
+    }
+    let all = store.read(async |view| view.memberships().of_user(&person("workos:ada")).await).await;
+    assert!(all.len() == slugs.len() && ever(&store, "workos:ada").await);
 }
 
 async fn list(store: &Store, slug: &str, page: PageRequest) -> Vec<String> {

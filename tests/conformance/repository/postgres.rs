@@ -8,17 +8,21 @@ use tidegate::{
     adapters::persistence::sea_orm::{
         ConnectError, DatabaseClock, DatabaseConfig, DatabaseUrl, InvalidDatabaseUrl, SeaOrmRepository,
     },
+    app::standing::Standing,
     domain::{revocation::Notice, workspace::WorkspaceAccess},
     ports::{
         engine_store::{Due, JobRow, SubscriptionQuery, TimerRow},
         repository::{LogPosition, Repository, RepositoryError},
     },
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
 use super::{
     Store,
-    given::{at, element, entry, event, id, idempotency, instance, job, message, person, subscription, wish},
+    given::{at, element, entry, event, id, idempotency, instance, job, message, person, subscription, user, wish},
     on_postgres, sea_orm,
 };
 use crate::support::postgres::TestDatabase;
@@ -253,16 +257,76 @@ async fn a_line_that_commits_late_is_read_by_who_has_read_later_ones() {
 
 #[tokio::test]
 async fn a_line_is_read_again_for_half_a_minute() {
-    let store = by_the_databases_clock().await;
+    let database = TestDatabase::fresh().await;
+    let repository = sea_orm(&database.url(), DatabaseClock::Database).await;
+    let connection = Database::connect(database.url()).await.unwrap();
+    let store = Store { repository: Arc::new(repository), _beneath: Box::new(database) };
     let told = Notice::Memberships(person("workos:ada"));
     store.change(async |unit| unit.revocations().tell(&told).await).await;
-    let now = store.read(async |view| view.revocations().read_log(None).await).await.position;
-    let at = async |seconds: i64| {
-        let position = LogPosition(now.0 + seconds * 1_000_000);
+    let position = store.read(async |view| view.revocations().read_log(None).await).await.position;
+    let after_more = async |seconds: i64| {
+        let aged = format!("UPDATE revocation_log SET logged_at = logged_at - {seconds}000000");
+        connection.execute_unprepared(&aged).await.unwrap();
         store.read(async |view| view.revocations().read_log(Some(position)).await).await.notices
     };
-    assert_eq!(at(25).await, [told]);
-    assert_eq!(at(31).await, []);
+    assert_eq!(after_more(25).await, [told]);
+    assert_eq!(after_more(6).await, []);
+}
+
+/// As when another server takes over whose clock is late.
+#[tokio::test]
+async fn a_clock_of_the_database_that_goes_back_loses_no_line() {
+    let store = by_the_databases_clock().await;
+    let now = store.read(async |view| view.revocations().read_log(None).await).await.position;
+    let ahead = LogPosition(now.0 + 600 * 1_000_000);
+    let told = Notice::Memberships(person("workos:ada"));
+    store.change(async |unit| unit.revocations().tell(&told).await).await;
+    let read = store.read(async |view| view.revocations().read_log(Some(ahead)).await).await;
+    assert_eq!(read.notices, [told]);
+    assert!(read.position.0 < ahead.0, "it goes on by the clock that there is");
+}
+
+/// A large table: it is read whole at the start, and then costs nothing.
+#[tokio::test]
+async fn a_hundred_thousand_revocations_are_read_at_a_start() {
+    let database = TestDatabase::fresh().await;
+    let store = sea_orm(&database.url(), DatabaseClock::Database).await;
+    let connection = Database::connect(database.url()).await.unwrap();
+    let rows = "INSERT INTO revocations (id, kind, issuer, value, ban, at, ends_at, created_by, created_by_kind) \
+        SELECT gen_random_uuid(), 'session', 'corp', 'session_' || n, false, 1767225600000000, 1767312000000000, 'x', 'bootstrap' \
+        FROM generate_series(1, 100000) AS n";
+    connection.execute_unprepared(rows).await.unwrap();
+    connection.close().await.unwrap();
+    let standing = Standing::default();
+    let begun = Instant::now();
+    let read = store.view().await.unwrap().revocations().read_log(None).await.unwrap();
+    assert_eq!(read.notices.len(), 100_000);
+    let position = read.position;
+    standing.took(read, begun);
+    let started = begun.elapsed();
+    let begun = Instant::now();
+    let next = store.view().await.unwrap().revocations().read_log(Some(position)).await.unwrap();
+    assert!(next.notices.is_empty());
+    let polled = begun.elapsed();
+    println!("a start: {started:?}; a poll: {polled:?}");
+    assert!(started < Duration::from_secs(30) && polled < Duration::from_secs(1), "{started:?} {polled:?}");
+}
+
+/// What mints and what ends holds the person: neither misses the other.
+#[tokio::test]
+async fn who_holds_a_person_is_waited_for() {
+    let store = on_postgres().await;
+    store.change(async |unit| unit.users().insert(&user("workos:ada", 1)).await).await;
+    let mut first = store.begin().await;
+    first.users().lock(&person("workos:ada")).await.unwrap();
+    first.users().lock(&person("workos:nobody")).await.unwrap();
+    store.change(async |unit| unit.users().lock(&person("workos:bob")).await).await;
+    let mut second = store.begin().await;
+    let ada = person("workos:ada");
+    let mut waiting = second.users().lock(&ada);
+    assert!(timeout(Duration::from_millis(200), &mut waiting).await.is_err(), "it waits");
+    drop(first);
+    timeout(Duration::from_secs(5), waiting).await.expect("it is its turn").unwrap();
 }
 
 #[tokio::test]

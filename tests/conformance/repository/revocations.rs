@@ -30,6 +30,11 @@ suite! {
     a_position_of_no_list_has_an_empty_page,
     a_sweep_takes_what_has_ended_a_batch_at_a_time,
     a_line_is_kept_for_a_day,
+    who_comes_back_too_late_is_given_all_that_hold,
+    a_target_has_those_that_hold_against_it,
+    an_event_is_heard_once,
+    of_many_at_once_that_hear_an_event_one_is_first,
+    an_event_is_remembered_for_a_month,
 }
 
 fn banned(number: u128, second: i64) -> Revocation {
@@ -214,4 +219,76 @@ async fn a_line_is_kept_for_a_day(store: Store) {
     }
     let (notices, _) = log(&store, Some(start)).await;
     assert!(notices.len() <= 1, "{notices:?}");
+}
+
+async fn who_comes_back_too_late_is_given_all_that_hold(store: Store) {
+    let (_, start) = log(&store, None).await;
+    for each in [banned(1, 1), session(2, 2), bare(3, 3)] {
+        insert(&store, &each).await;
+    }
+    lift(&store, 2).await;
+    let long_ago = LogPosition(start.0 - 24 * 3_600 * 1_000_000);
+    let read = store.read(async |view| view.revocations().read_log(Some(long_ago)).await).await;
+    assert!(read.whole);
+    assert_eq!(read.notices, [banned(1, 1), bare(3, 3)].map(Notice::Revoked));
+    let next = store.read(async |view| view.revocations().read_log(Some(read.position)).await).await;
+    assert!(!next.whole, "from there on it goes line by line");
+    let first = store.read(async |view| view.revocations().read_log(None).await).await;
+    assert!(first.whole);
+}
+
+async fn a_target_has_those_that_hold_against_it(store: Store) {
+    let ban = banned(1, 1);
+    let again = Revocation { ban: false, ends_at: Some(Timestamp::MAX), ..banned(2, 2) };
+    let other = Revocation { revoked: Revoked::User(person("oidc:ada")), ..banned(3, 3) };
+    for each in [&ban, &again, &other, &session(4, 4), &bare(5, 5)] {
+        insert(&store, each).await;
+    }
+    let against = async |target: &Revoked| {
+        let mut found = store.read(async |view| view.revocations().against(target).await).await;
+        found.sort_by_key(|each| each.id);
+        found
+    };
+    assert_eq!(against(&ban.revoked).await.len(), 2);
+    assert_eq!(against(&other.revoked).await, std::slice::from_ref(&other));
+    assert_eq!(against(&session(4, 4).revoked).await, [session(4, 4)]);
+    let issuer = person("oidc:x").issuer().clone();
+    let namesake = Revoked::Token { issuer: issuer.clone(), jti: UNICODE.into() };
+    assert_eq!(against(&namesake).await, []);
+    assert_eq!(against(&Revoked::Session { issuer, sid: "j-1".into() }).await, []);
+    lift(&store, 1).await;
+    assert_eq!(against(&ban.revoked).await.into_iter().map(|each| each.id).collect::<Vec<_>>(), [again.id]);
+}
+
+async fn hear(store: &Store, number: u128, at: Timestamp) -> bool {
+    store.change(async |unit| unit.revocations().hear(RevocationId::new(id(number)), at).await).await
+}
+
+async fn an_event_is_heard_once(store: Store) {
+    let now = session(1, 1).at;
+    assert!(hear(&store, 1, now).await && !hear(&store, 1, now).await && hear(&store, 2, now).await);
+    let mut unit = store.begin().await;
+    assert!(unit.revocations().hear(RevocationId::new(id(3)), now).await.unwrap());
+    drop(unit);
+    assert!(hear(&store, 3, now).await, "what came of it was not committed");
+}
+
+async fn of_many_at_once_that_hear_an_event_one_is_first(store: Store) {
+    let now = session(1, 1).at;
+    let heard = at_once((0..32).map(async |_| hear(&store, 1, now).await)).await;
+    assert_eq!(heard.into_iter().filter(|first| *first).count(), 1);
+}
+
+async fn an_event_is_remembered_for_a_month(store: Store) {
+    let now = session(1, 1).at;
+    for number in 1..=3 {
+        hear(&store, number, now).await;
+    }
+    let later = |hours: i64| now + jiff::SignedDuration::from_hours(hours);
+    assert_eq!(sweep(&store, later(30 * 24), 9).await, 0);
+    assert!(!hear(&store, 1, now).await);
+    for expected in [2, 1, 0] {
+        assert_eq!(sweep(&store, later(30 * 24 + 1), 2).await, expected);
+    }
+    assert!(hear(&store, 1, now).await);
 }

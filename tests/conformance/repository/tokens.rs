@@ -31,6 +31,7 @@ suite! {
     pages_lose_and_double_nothing,
     the_first_token_is_noticed,
     of_two_rotations_under_a_lock_one_is_done,
+    what_belongs_to_a_person_ends_at_once,
 }
 
 async fn insert(store: &Store, token: ServiceToken) {
@@ -168,4 +169,48 @@ async fn of_two_rotations_under_a_lock_one_is_done(store: Store) {
     assert!(outcomes.contains(&Ok(())) && outcomes.contains(&Err(RotationError::AlreadyRotating)), "{outcomes:?}");
     let found = store.read(async |view| view.tokens().find(&token("ci", 1).id).await).await.unwrap();
     assert_eq!(found.previous.unwrap().hash, HashedToken::of("ci"), "the first secret works on");
+}
+
+async fn what_belongs_to_a_person_ends_at_once(store: Store) {
+    let owned = |identifier: &str, owner: &str, second| ServiceToken {
+        owner: Some(person(owner)),
+        last_used_at: Some(at(5)),
+        use_count: 3,
+        ..token(identifier, second)
+    };
+    let earlier = Revocation { at: at(3), reason: None };
+    for saved in [
+        owned("first", "workos:ada", 1),
+        owned("second", "workos:ada", 10),
+        ServiceToken { previous: whole().previous, ..owned("rotating", "workos:ada", 2) },
+        owned("later", "workos:ada", 11),
+        ServiceToken { revoked: Some(earlier.clone()), ..owned("ended", "workos:ada", 1) },
+        owned("namesake", "oidc:ada", 1),
+        owned("others", "workos:Ada", 1),
+        token("nobodys", 1),
+    ] {
+        insert(&store, saved).await;
+    }
+    let revocation = Revocation { at: at(20), reason: Some(Remark::parse(UNICODE).unwrap()) };
+    let end = async || {
+        let ada = person("workos:ada");
+        let mut ended = store.change(async |unit| unit.tokens().revoke_owned(&ada, at(10), &revocation).await).await;
+        ended.sort_by(|a, b| a.id.cmp(&b.id));
+        ended
+    };
+    let ended = end().await;
+    assert_eq!(ended.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["first", "rotating", "second"]);
+    for token in &ended {
+        assert_eq!((&token.revoked, token.use_count), (&Some(revocation.clone()), 3), "{token:?}");
+        let found = store.read(async |view| view.tokens().find(&token.id).await).await;
+        assert_eq!(found.as_ref(), Some(token), "nothing else has changed");
+    }
+    assert_eq!(end().await, []);
+    for (identifier, expected) in
+        [("later", None), ("ended", Some(earlier)), ("namesake", None), ("others", None), ("nobodys", None)]
+    {
+        let id = token(identifier, 1).id;
+        let found = store.read(async |view| view.tokens().find(&id).await).await.unwrap();
+        assert_eq!(found.revoked, expected, "{identifier}");
+    }
 }

@@ -61,11 +61,11 @@ impl Judgement<'_> {
                 }
             }
             (Origin::Owner, Grant::Named(_), _) => {
-                "default_workspaces of the issuer of the token's owner, who has no membership".to_owned()
+                "default_workspaces of the issuer of the token's owner, who never had a membership".to_owned()
             }
             (Origin::Defaults, ..) => {
                 let issuer = self.who.issuer.as_deref().unwrap_or_default();
-                format!("default_workspaces of the issuer {issuer}: the caller has no membership")
+                format!("default_workspaces of the issuer {issuer}: the caller never had a membership")
             }
             (Origin::Credential | Origin::Memberships, ..) => self.named_rule(),
         }

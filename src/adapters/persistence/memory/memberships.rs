@@ -1,7 +1,7 @@
 //! Memberships.
 
 use async_trait::async_trait;
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use super::{
     MemoryUnit, State,
@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Table {
     /// By user first: all of a user's lie side by side.
     rows: OrdMap<UserId, OrdMap<WorkspaceId, Membership>>,
+    /// Who has, or had, one.
+    ever: OrdSet<UserId>,
     newest: Index<WorkspaceId, MemberPosition>,
     owners: Index<WorkspaceId, UserId>,
 }
@@ -43,6 +45,7 @@ impl Table {
             self.owners.remove(&row.workspace, &row.user);
         }
         self.newest.insert(row.workspace.clone(), position(&row));
+        self.ever.insert(row.user.clone());
         self.rows.entry(row.user.clone()).or_default().insert(row.workspace.clone(), row);
     }
 
@@ -92,6 +95,10 @@ impl Memberships for MemoryUnit {
 
     async fn of_user(&mut self, user: &UserId) -> Result<Vec<Membership>, RepositoryError> {
         self.read(|state| state.memberships.rows.get(user).into_iter().flat_map(OrdMap::values).cloned().collect())
+    }
+
+    async fn ever(&mut self, user: &UserId) -> Result<bool, RepositoryError> {
+        self.read(|state| state.memberships.ever.contains(user))
     }
 
     async fn owners(&mut self, workspace: &WorkspaceId) -> Result<u64, RepositoryError> {

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         ids::RevocationId,
         page::{Page, PageRequest},
-        revocation::{Notice, Revocation},
+        revocation::{HEARD_FOR, Notice, Revocation, Revoked},
     },
     ports::repository::{LogPosition, LogRead, RepositoryError, Revocations},
 };
@@ -30,6 +30,9 @@ pub(super) struct Table {
     rows: OrdMap<RevocationId, Revocation>,
     newest: OrdSet<TimePosition>,
     by_end: OrdSet<(Timestamp, RevocationId)>,
+    /// The events of issuers that were heard, and the oldest of them first.
+    heard: OrdSet<RevocationId>,
+    heard_at: OrdSet<(Timestamp, RevocationId)>,
     /// One unit at a time writes: the order of the numbers is that of the commits.
     log: OrdMap<i64, Notice>,
     last: i64,
@@ -85,15 +88,29 @@ impl Table {
         Page::cut(rows.cloned().collect(), page.limit, |last| position(last).text())
     }
 
+    fn against(&self, target: &Revoked) -> Vec<Revocation> {
+        self.rows.values().filter(|row| row.revoked == *target).cloned().collect()
+    }
+
+    fn hear(&mut self, event: RevocationId, at: Timestamp) -> bool {
+        let first = self.heard.insert(event).is_none();
+        if first {
+            self.heard_at.insert((at, event));
+        }
+        first
+    }
+
     fn read_log(&self, after: Option<LogPosition>) -> LogRead {
+        let oldest = self.log.get_min().map_or(self.last + 1, |(line, _)| *line);
+        let after = after.map(|LogPosition(after)| after).filter(|after| *after >= oldest - 1);
         let notices = match after {
             None => self.rows.values().cloned().map(Notice::Revoked).collect(),
-            Some(LogPosition(after)) => {
+            Some(after) => {
                 let range = (Bound::Excluded(after), Bound::Unbounded);
                 self.log.range(range).map(|(_, notice)| notice.clone()).collect()
             }
         };
-        LogRead { notices, position: LogPosition(self.last) }
+        LogRead { notices, position: LogPosition(self.last), whole: after.is_none() }
     }
 
     fn sweep(&mut self, before: Timestamp, limit: u32) -> u32 {
@@ -102,7 +119,18 @@ impl Table {
         for (_, id) in &over {
             self.remove(*id);
         }
-        count(over.len()).saturating_add(self.forget_lines(before, items(limit).saturating_sub(over.len())))
+        let swept = count(over.len()).saturating_add(self.forget_events(before, items(limit) - over.len()));
+        swept.saturating_add(self.forget_lines(before, items(limit.saturating_sub(swept))))
+    }
+
+    fn forget_events(&mut self, before: Timestamp, limit: usize) -> u32 {
+        let old = before.saturating_sub(HEARD_FOR).unwrap_or(Timestamp::MIN);
+        let events: Vec<_> = self.heard_at.iter().take_while(|(at, _)| *at < old).take(limit).copied().collect();
+        for event in &events {
+            self.heard_at.remove(event);
+            self.heard.remove(&event.1);
+        }
+        count(events.len())
     }
 
     fn forget_lines(&mut self, before: Timestamp, limit: usize) -> u32 {
@@ -138,6 +166,14 @@ impl Revocations for MemoryUnit {
 
     async fn find(&mut self, id: RevocationId) -> Result<Option<Revocation>, RepositoryError> {
         self.read(|state| state.revocations.rows.get(&id).cloned())
+    }
+
+    async fn against(&mut self, target: &Revoked) -> Result<Vec<Revocation>, RepositoryError> {
+        self.read(|state| state.revocations.against(target))
+    }
+
+    async fn hear(&mut self, event: RevocationId, at: Timestamp) -> Result<bool, RepositoryError> {
+        self.change(|state| Ok(state.revocations.hear(event, at)))
     }
 
     async fn list(&mut self, page: &PageRequest) -> Result<Page<Revocation>, RepositoryError> {

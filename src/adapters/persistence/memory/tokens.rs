@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use imbl::OrdMap;
+use jiff::Timestamp;
 
 use super::{
     MemoryUnit,
@@ -11,7 +12,8 @@ use crate::{
     adapters::persistence::position::{TimePosition, below},
     domain::{
         page::{Page, PageRequest},
-        service_token::{HashedToken, ServiceToken, ServiceTokenId},
+        service_token::{HashedToken, Revocation, ServiceToken, ServiceTokenId},
+        user::UserId,
         workspace::WorkspaceAccess,
     },
     ports::repository::{RepositoryError, ServiceTokens, TokenUse},
@@ -68,6 +70,18 @@ impl Table {
         Page::cut(rows, page.limit, |last| position(last).text())
     }
 
+    fn revoke_owned(&mut self, owner: &UserId, until: Timestamp, revocation: &Revocation) -> Vec<ServiceToken> {
+        let theirs = |token: &ServiceToken| {
+            token.owner.as_ref() == Some(owner) && token.issued_at <= until && token.revoked.is_none()
+        };
+        let mut ended: Vec<_> = self.rows.values().filter(|token| theirs(token)).cloned().collect();
+        for token in &mut ended {
+            token.revoked = Some(revocation.clone());
+            self.update(token);
+        }
+        ended
+    }
+
     fn record_uses(&mut self, uses: &[TokenUse]) {
         for used in uses {
             if let Some(token) = self.rows.get_mut(&used.id) {
@@ -112,6 +126,15 @@ impl ServiceTokens for MemoryUnit {
             state.tokens.update(token);
             Ok(())
         })
+    }
+
+    async fn revoke_owned(
+        &mut self,
+        owner: &UserId,
+        until: Timestamp,
+        revocation: &Revocation,
+    ) -> Result<Vec<ServiceToken>, RepositoryError> {
+        self.change(|state| Ok(state.tokens.revoke_owned(owner, until, revocation)))
     }
 
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<(), RepositoryError> {

@@ -45,6 +45,11 @@ impl Users for MemoryUnit {
         self.read(|state| state.users.get(id).cloned())
     }
 
+    async fn lock(&mut self, _id: &UserId) -> Result<(), RepositoryError> {
+        // One unit at a time holds everybody.
+        self.hold(|_| ())
+    }
+
     async fn update(&mut self, user: &User) -> Result<(), RepositoryError> {
         self.change(|state| {
             state.users.update(user);

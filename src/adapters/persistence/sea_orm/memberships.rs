@@ -41,6 +41,25 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// Who has, or had, one: a row stays when the memberships go.
+mod ever {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "ever_members")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub issuer: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub subject: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// A row with what its user is called.
 #[derive(FromQueryResult)]
 struct Row {
@@ -111,6 +130,10 @@ impl Memberships for SeaOrmUnit {
             .to_owned();
         let query = Entity::insert(row(membership).into_active_model()).on_conflict(known);
         query.exec_without_returning(&db).await.map_err(sorted)?;
+        let (issuer, subject) = users::key(&membership.user);
+        let known = OnConflict::columns([ever::Column::Issuer, ever::Column::Subject]).do_nothing().to_owned();
+        let query = ever::Entity::insert(ever::Model { issuer, subject }.into_active_model()).on_conflict(known);
+        query.exec_without_returning(&db).await.map_err(sorted)?;
         db.settle(())
     }
 
@@ -128,6 +151,12 @@ impl Memberships for SeaOrmUnit {
         let rows = query.all(&db).await.map_err(sorted)?;
         let memberships = rows.into_iter().map(read).collect::<Result<_, _>>()?;
         db.settle(memberships)
+    }
+
+    async fn ever(&mut self, user: &UserId) -> Result<bool, RepositoryError> {
+        let db = self.reading().await?;
+        let found = ever::Entity::find_by_id(users::key(user)).one(&db).await.map_err(sorted)?;
+        db.settle(found.is_some())
     }
 
     async fn owners(&mut self, workspace: &WorkspaceId) -> Result<u64, RepositoryError> {

@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use sea_orm::{
-    Condition, ExprTrait, IntoActiveModel, Order, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*,
-    sea_query::Query,
+    Condition, ExprTrait, IntoActiveModel, Order, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*,
+    sea_query::{OnConflict, Query},
 };
 
 use super::{
@@ -18,7 +19,7 @@ use crate::{
         identity::Maker,
         ids::RevocationId,
         page::{Page, PageRequest},
-        revocation::{Notice, Revocation, Revoked},
+        revocation::{HEARD_FOR, Notice, Revocation, Revoked},
         service_token::ServiceTokenId,
         user::UserId,
     },
@@ -30,6 +31,11 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// How long a unit of Postgres may take to commit what it logged, in microseconds: so much is read again each time.
 /// (A statement of its session is given up after 7 s, and a transaction that idles after 15 s.)
 const READ_AGAIN: i64 = 30_000_000;
+/// Who was away for longer is given all that hold, in microseconds: half as long as lines are kept, since those who forget
+/// them go by clocks of their own.
+const AWAY: i64 = 12 * 3_600 * 1_000_000;
+/// How many revocations one statement reads when all are read.
+const ROWS: u64 = 5_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "revocations")]
@@ -65,6 +71,23 @@ mod log {
         pub kind: String,
         pub revocation: Option<Uuid>,
         pub subject: Option<String>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+mod heard {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "issuer_events")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub revocation: Uuid,
+        pub heard_at: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -131,16 +154,39 @@ async fn log(db: &Db<'_>, notice: &Notice) -> Result<(), RepositoryError> {
     db.execute(&query).await.map(|_| ()).map_err(sorted)
 }
 
-/// Where the log stands: on Postgres the database's time, on SQLite the number of the last line.
-async fn position(db: &Db<'_>) -> Result<i64, RepositoryError> {
+/// Where the log stands: on Postgres the database's time, on SQLite the number of the last line; and from which position on
+/// its lines are kept.
+async fn extent(db: &Db<'_>) -> Result<(i64, i64), RepositoryError> {
     let query = if db.is_postgres() {
         Query::select().expr_as(time_of_database(true), "position").to_owned()
     } else {
-        let last = Expr::col(log::Column::Position).max().if_null(0_i64);
-        Query::select().expr_as(last, "position").from(log::Entity).to_owned()
+        // The number stays when its line is forgotten.
+        let last = "(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'revocation_log')";
+        let oldest = format!("(SELECT COALESCE(MIN(position), {last} + 1) FROM revocation_log)");
+        Query::select().expr_as(Expr::cust(last), "position").expr_as(Expr::cust(oldest), "oldest").to_owned()
     };
     let row = db.query_one(&query).await.map_err(sorted)?.ok_or_else(|| corrupt("log"))?;
-    row.try_get("", "position").map_err(sorted)
+    let position: i64 = row.try_get("", "position").map_err(sorted)?;
+    if db.is_postgres() {
+        return Ok((position, position.saturating_sub(AWAY)));
+    }
+    let oldest: i64 = row.try_get("", "oldest").map_err(sorted)?;
+    Ok((position, oldest.saturating_sub(1)))
+}
+
+/// All revocations that hold.
+async fn all(db: &Db<'_>) -> Result<Vec<Notice>, RepositoryError> {
+    let (mut notices, mut last) = (Vec::new(), None);
+    loop {
+        let beyond = Condition::all().add_option(last.map(|last: Uuid| Column::Id.gt(last)));
+        let rows = Entity::find().filter(beyond).order_by(Column::Id, Order::Asc).limit(ROWS);
+        let rows = rows.all(db).await.map_err(sorted)?;
+        let Some(end) = rows.last() else { return Ok(notices) };
+        last = Some(end.id);
+        for row in rows {
+            notices.push(Notice::Revoked(read(row)?));
+        }
+    }
 }
 
 /// The lines after a position, and the revocations that they are about. A unit of SQLite is numbered in the order of its
@@ -199,6 +245,29 @@ impl Revocations for SeaOrmUnit {
         db.settle(found)
     }
 
+    async fn against(&mut self, target: &Revoked) -> Result<Vec<Revocation>, RepositoryError> {
+        let db = self.reading().await?;
+        let query = Entity::find()
+            .filter(Column::Kind.eq(target.kind()))
+            .filter(Column::Issuer.eq(target.issuer().as_str()))
+            .filter(Column::Value.eq(target.value()));
+        let rows = query.all(&db).await.map_err(sorted)?;
+        let found = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+        db.settle(found)
+    }
+
+    async fn hear(&mut self, event: RevocationId, at: Timestamp) -> Result<bool, RepositoryError> {
+        let db = self.writing().await?;
+        let query = Query::insert()
+            .into_table(heard::Entity)
+            .columns([heard::Column::Revocation, heard::Column::HeardAt])
+            .values_panic([event.as_uuid().into(), micros(at).into()])
+            .on_conflict(OnConflict::column(heard::Column::Revocation).do_nothing().to_owned())
+            .to_owned();
+        let first = db.execute(&query).await.map_err(sorted)?.rows_affected() > 0;
+        db.settle(first)
+    }
+
     async fn list(&mut self, page: &PageRequest) -> Result<Page<Revocation>, RepositoryError> {
         let db = self.reading().await?;
         let nothing = Page { items: Vec::new(), next: None };
@@ -239,18 +308,14 @@ impl Revocations for SeaOrmUnit {
     async fn read_log(&mut self, after: Option<LogPosition>) -> Result<LogRead, RepositoryError> {
         let db = self.reading().await?;
         // First where the log stands, then what it says: a line that comes between is read twice, and never missed.
-        let (notices, position) = match after {
-            None => {
-                let position = position(&db).await?;
-                let rows = Entity::find().all(&db).await.map_err(sorted)?;
-                (rows.into_iter().map(|row| read(row).map(Notice::Revoked)).collect::<Result<_, _>>()?, position)
-            }
-            Some(LogPosition(after)) => {
-                let position = std::cmp::max(position(&db).await?, after);
-                (lines(&db, after).await?, position)
-            }
+        let (position, oldest) = extent(&db).await?;
+        let after = after.map(|LogPosition(after)| after).filter(|after| *after >= oldest);
+        let notices = match after {
+            // A database's clock may go back, when another server takes over, say.
+            Some(after) => lines(&db, std::cmp::min(after, position)).await?,
+            None => all(&db).await?,
         };
-        db.settle(LogRead { notices, position: LogPosition(position) })
+        db.settle(LogRead { notices, position: LogPosition(position), whole: after.is_none() })
     }
 
     async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError> {
@@ -271,7 +336,16 @@ impl Revocations for SeaOrmUnit {
             .order_by(log::Column::LoggedAt, Order::Asc)
             .limit(u64::from(limit.saturating_sub(swept)));
         let query = log::Entity::delete_many().filter(log::Column::Position.in_subquery(lines.into_query()));
-        let lines = touched(query.exec(&db).await.map_err(sorted)?.rows_affected);
-        db.settle(swept.saturating_add(lines))
+        let swept = swept.saturating_add(touched(query.exec(&db).await.map_err(sorted)?.rows_affected));
+        let old = micros(before.saturating_sub(HEARD_FOR).unwrap_or(Timestamp::MIN));
+        let events = heard::Entity::find()
+            .select_only()
+            .column(heard::Column::Revocation)
+            .filter(heard::Column::HeardAt.lt(old))
+            .order_by(heard::Column::HeardAt, Order::Asc)
+            .limit(u64::from(limit.saturating_sub(swept)));
+        let query = heard::Entity::delete_many().filter(heard::Column::Revocation.in_subquery(events.into_query()));
+        let swept = swept.saturating_add(touched(query.exec(&db).await.map_err(sorted)?.rows_affected));
+        db.settle(swept)
     }
 }

@@ -1,6 +1,7 @@
 //! Service tokens.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sea_orm::{Condition, ExprTrait, IntoActiveModel, Order, QueryOrder, QuerySelect, entity::prelude::*};
 
 use super::{
@@ -16,6 +17,7 @@ use crate::{
         page::{Page, PageRequest},
         scope::{Scope, Scopes},
         service_token::{HashedToken, PreviousSecret, Revocation, ServiceToken, ServiceTokenId},
+        user::UserId,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
     ports::repository::{RepositoryError, ServiceTokens, TokenUse},
@@ -191,6 +193,26 @@ impl ServiceTokens for SeaOrmUnit {
         let query = Entity::update_many().set(row).filter(Column::Id.eq(token.id.as_str()));
         query.exec(&db).await.map_err(sorted)?;
         db.settle(())
+    }
+
+    async fn revoke_owned(
+        &mut self,
+        owner: &UserId,
+        until: Timestamp,
+        revocation: &Revocation,
+    ) -> Result<Vec<ServiceToken>, RepositoryError> {
+        let db = self.writing().await?;
+        let reason = revocation.reason.as_ref().map(|reason| reason.as_str().to_owned());
+        let query = Entity::update_many()
+            .col_expr(Column::RevokedAt, Expr::value(micros(revocation.at)))
+            .col_expr(Column::RevocationReason, Expr::value(reason))
+            .filter(Column::OwnerIssuer.eq(owner.issuer().as_str()))
+            .filter(Column::OwnerSubject.eq(owner.subject()))
+            .filter(Column::IssuedAt.lte(micros(until)))
+            .filter(Column::RevokedAt.is_null());
+        let rows = query.exec_with_returning(&db).await.map_err(sorted)?;
+        let ended = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+        db.settle(ended)
     }
 
     async fn record_uses(&mut self, uses: &[TokenUse]) -> Result<(), RepositoryError> {

@@ -1,7 +1,7 @@
 //! Users.
 
 use async_trait::async_trait;
-use sea_orm::{IntoActiveModel, entity::prelude::*};
+use sea_orm::{IntoActiveModel, QuerySelect, entity::prelude::*};
 
 use super::{
     error::sorted,
@@ -50,7 +50,7 @@ fn read(row: Model) -> Result<User, RepositoryError> {
 }
 
 /// The key of a person's row.
-fn key(id: &UserId) -> (String, String) {
+pub(super) fn key(id: &UserId) -> (String, String) {
     (id.issuer().as_str().to_owned(), id.subject().to_owned())
 }
 
@@ -67,6 +67,12 @@ impl Users for SeaOrmUnit {
         let found = Entity::find_by_id(key(id)).one(&db).await.map_err(sorted)?;
         let found = found.map(read).transpose()?;
         db.settle(found)
+    }
+
+    async fn lock(&mut self, id: &UserId) -> Result<(), RepositoryError> {
+        let db = self.writing().await?;
+        Entity::find_by_id(key(id)).lock_exclusive().one(&db).await.map_err(sorted)?;
+        db.settle(())
     }
 
     async fn update(&mut self, user: &User) -> Result<(), RepositoryError> {

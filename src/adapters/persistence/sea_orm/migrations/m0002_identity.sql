@@ -27,6 +27,13 @@ CREATE TABLE memberships (
 ) {keyed};
 CREATE INDEX memberships_newest ON memberships (workspace, since, issuer, subject);
 
+-- Who has, or had, one: a row stays when the memberships go.
+CREATE TABLE ever_members (
+    issuer {text} NOT NULL,
+    subject {text} NOT NULL,
+    PRIMARY KEY (issuer, subject)
+) {keyed};
+
 CREATE TABLE revocations (
     id {uuid} NOT NULL PRIMARY KEY,
     kind text NOT NULL,

@@ -113,7 +113,7 @@ impl KeySet {
 
     /// Whether somebody was remembered by its keys since this was asked the last time.
     pub(super) fn has_vouched(&self) -> bool {
-        self.keys.iter().fold(false, |vouched, key| key.has_vouched() || vouched)
+        self.keys.iter().filter(|key| key.has_vouched()).count() > 0
     }
 
     /// Another set has taken this one's place: what only this one has counts no longer.

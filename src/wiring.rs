@@ -22,10 +22,8 @@ pub use self::serve::{ServeError, serve};
 use crate::{
     adapters::{
         auth::{
-            AsValidated,
-            bootstrap::WithBootstrapToken,
-            service_tokens::ServiceTokenValidator,
-            sessions::{SessionKey, SessionTokens, SessionValidator},
+            AsValidated, bootstrap::WithBootstrapToken, jwt::JwtValidator, service_tokens::ServiceTokenValidator,
+            sessions::SessionTokens,
         },
         clock::SystemClock,
         engines::embedded::{AutoCommitEngine, EmbeddedEngine},
@@ -55,6 +53,7 @@ use crate::{
         bearer::BearerToken,
         engine::EngineName,
         scope::{Scopes, all_scopes},
+        service_token::HashedToken,
         session::DEFAULT_TTL_SECONDS,
         text::InvalidText,
         workspace::WorkspaceAccess,
@@ -83,7 +82,8 @@ pub struct BootstrapToken {
 
 impl From<&BootstrapToken> for BootstrapRights {
     fn from(token: &BootstrapToken) -> Self {
-        Self { scopes: token.scopes.clone(), expires_at: token.expires_at }
+        let hash = HashedToken::of_bearer(&token.token);
+        Self { hash, scopes: token.scopes.clone(), expires_at: token.expires_at }
     }
 }
 
@@ -102,7 +102,8 @@ pub struct Ground {
 /// What a gate is made of. [`Parts::in_memory`] has a value for each; replace what you have better.
 ///
 /// A token is judged by the first that recognizes it, and after its refusal nobody else is asked: the bootstrap token and
-/// service tokens, [`schemes`](Self::schemes), [`validators`](Self::validators).
+/// service tokens, [`schemes`](Self::schemes), [`validators`](Self::validators), [`jwts`](Self::jwts) with the gate's own
+/// [`sessions`](Self::sessions).
 #[derive(Debug)]
 pub struct Parts {
     /// What the gate's own work stands on.
@@ -121,8 +122,11 @@ pub struct Parts {
     pub bootstrap: Option<BootstrapToken>,
     /// Kinds of tokens of your own, in this order, each with who says whom they name.
     pub schemes: Vec<Scheme>,
-    /// Who judges the tokens of issuers, each by its shape, in this order; [`with_issuers`](Self::with_issuers) makes them.
+    /// Who judges the tokens of issuers that are no JWTs, each by its shape, in this order;
+    /// [`with_issuers`](Self::with_issuers) makes them.
     pub validators: Vec<Arc<dyn TokenValidator>>,
+    /// Who judges the JWTs of issuers, if there are any; [`with_issuers`](Self::with_issuers) makes it, too.
+    pub jwts: Option<JwtValidator>,
     /// Those issuers: what their tokens can come to, and who tells what their people are called.
     pub issuers: Vec<Issuer>,
     /// Whether the gate only looks: nobody becomes a user at first sight, but is judged as if they had.
@@ -161,12 +165,13 @@ impl Parts {
             bootstrap: None,
             schemes: Vec::new(),
             validators: Vec::new(),
+            jwts: None,
             issuers: Vec::new(),
             only_looks: false,
             anonymous: AnonymousAccess { scopes: Scopes::new(), workspaces: WorkspaceAccess::none() },
             limiter: Arc::new(MemoryLimiter::default()),
             limits: LimitPolicy::default(),
-            sessions: Some(Arc::new(SessionTokens::new("tidegate", "chatkit", SessionKey::random(&SystemRng)))),
+            sessions: sessions::of_this_process("tidegate", "chatkit", &SystemRng),
             session_ttl: SignedDuration::from_secs(DEFAULT_TTL_SECONDS),
             max_token_life: None,
             history_ttl: SignedDuration::from_hours(30 * 24),
@@ -219,6 +224,7 @@ impl Gate {
             ground: Ground { signals, tasks, stop },
             schemes: custom,
             validators,
+            jwts,
             issuers,
             sessions,
             session_ttl,
@@ -255,25 +261,26 @@ impl Gate {
             Arc::clone(&signals),
             Arc::clone(&people),
         );
-        let configured = bootstrap.is_some() || !custom.is_empty() || !validators.is_empty();
+        let configured = bootstrap.is_some() || !custom.is_empty() || !validators.is_empty() || jwts.is_some();
+        let mut jwts = jwts.unwrap_or_else(|| JwtValidator::of_nobody(Arc::clone(&clock), Arc::clone(&signals)));
+        if let Some(tokens) = &sessions {
+            jwts = jwts.with_own(tokens.built_in());
+        }
+        let signer = sessions.map(|tokens| -> Arc<dyn SessionSigner> { tokens });
         let parents = Parents::new(
             Arc::clone(&repository),
             Arc::clone(&clock),
             Arc::clone(&signals),
             Arc::clone(&people),
             bootstrap.as_ref().map(BootstrapRights::from),
+            signer.clone(),
         );
-        let validator = with_bootstrap(bootstrap, Arc::clone(&clock), Arc::new(tokens));
+        let sessions = Sessions::new(core.commands.clone(), signer, session_ttl);
+        let validator = with_bootstrap(bootstrap, clock, Arc::new(tokens));
         let mut schemes = vec![Scheme { validator, extractor: Arc::new(AsValidated) }];
         schemes.extend(custom);
-        // Before the issuers: none of them judges what says that the gate made it.
-        schemes.extend(sessions.clone().map(|tokens| Scheme {
-            validator: Arc::new(SessionValidator::new(tokens, parents, clock, Arc::clone(&signals))),
-            extractor: Arc::new(AsValidated),
-        }));
-        let signer = sessions.map(|tokens| -> Arc<dyn SessionSigner> { tokens });
-        let sessions = Sessions::new(core.commands.clone(), signer, session_ttl);
         schemes.extend(validators.into_iter().map(|validator| Scheme { validator, extractor: people.clone() }));
+        schemes.push(Scheme { validator: Arc::new(jwts), extractor: Arc::new(parents) });
         let authenticator = Authenticator::new(
             Entrance { mode, configured, anonymous },
             schemes,

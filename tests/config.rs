@@ -2,11 +2,14 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use clap::Parser;
 use jiff::SignedDuration;
 use tempfile::TempDir;
 use tidegate::{
-    config::{self, AuthMode, Config, ConfigError, Loaded, LogFormat, Origin, REFERENCE, Sources},
+    adapters::cli::{Cli, Variables},
+    config::{self, Argument, AuthMode, Config, ConfigError, Loaded, LogFormat, Origin, REFERENCE, Sources},
     domain::scope::Scope,
+    wiring::{Gate, Parts},
 };
 
 mod aliases;
@@ -43,6 +46,58 @@ fn assert_refused(loaded: Result<Loaded, ConfigError>, parts: &[&str]) {
 
 fn value_of(config: &Config, key: &str) -> serde_json::Value {
     config.entries().into_iter().find(|(name, _)| *name == key).map(|(_, value)| value).unwrap()
+}
+
+#[test]
+fn nothing_that_is_read_or_made_of_it_shows_a_secret() {
+    let secret = |name: &str| format!("{SECRET}-{name}");
+    let text = format!(
+        "[auth]\nbootstrap_service_token = \"{}\"\n[auth.rate_limit]\nkind = \"redis\"\n\
+         redis_url = \"redis://default:{}@localhost:6379/0\"\n[database]\nurl = \"postgres://gate:{}@localhost/gate\"\n\
+         [sessions]\nkey = \"{}\"\n[audit]\nkey = \"{}\"\n\
+         [[auth.issuers]]\nname = \"corp\"\nkind = \"jwt\"\nissuers = [\"https://corp.test\"]\naudiences = [\"tidegate\"]\nsecret = \"{}\"\n\
+         [[auth.issuers]]\nname = \"opaque\"\nkind = \"introspection\"\nprefix = \"opaque-\"\naudiences = [\"tidegate\"]\n\
+         introspection_url = \"https://opaque.test\"\nclient_id = \"us\"\nclient_secret = \"{}\"\n\
+         [[auth.issuers]]\nname = \"workos\"\nkind = \"workos\"\nclient_id = \"client_1\"\napi_key = \"{}\"\nwebhook_secret = \"{}\"\n",
+        secret("bootstrap"),
+        secret("redis"),
+        secret("postgres"),
+        secret("session"),
+        secret("audit"),
+        secret("corp"),
+        secret("client"),
+        secret("api"),
+        secret("hook"),
+    );
+    let loaded = load_file(&text, &[]).unwrap();
+    let none = |what: &str, shown: String| assert!(!shown.contains(SECRET), "{what}: {shown}");
+    none("Debug", format!("{loaded:#?}"));
+    none("the report", loaded.report());
+    none("the report in JSON", loaded.to_json().to_string());
+
+    let token = secret("bootstrap");
+    let parts =
+        Parts::in_memory().unwrap().with_issuers(&loaded.config.auth.issuers, loaded.config.auth.leeway).unwrap();
+    let parts = parts.with_bootstrap_token(&token);
+    none("the parts", format!("{parts:#?}"));
+    let gate = Gate::new(parts);
+    none("the gate", format!("{gate:#?}"));
+    none("the app", format!("{:#?}", gate.app.authenticator));
+
+    let option = Argument { key: "sessions.key".into(), text: secret("option"), option: "--set sessions.key".into() };
+    let sources = Sources::of_environment([("TIDEGATE_SESSIONS__KEY", token.as_str())]);
+    none("the sources", format!("{:#?}", Sources { arguments: vec![option], ..sources }));
+    none(
+        "the variables",
+        format!("{:#?}", Variables::new([("TIDEGATE_TOKEN".to_owned(), token.clone().into())].into())),
+    );
+    let set = format!("sessions.key={token}");
+    for arguments in
+        [&["serve", "--set", &set][..], &["whoami", "--token", &token], &["audit", "verify", "--set", &set]]
+    {
+        let cli = Cli::try_parse_from(["tidegate"].iter().chain(arguments)).unwrap();
+        none("the command line", format!("{cli:#?}"));
+    }
 }
 
 #[test]

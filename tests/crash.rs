@@ -4,6 +4,7 @@
 //! Callers start executions, work jobs and complete user tasks; whenever so many steps have been acknowledged, the process
 //! is killed in the midst of the others, and started again.
 
+mod audit;
 mod callers;
 
 use std::{

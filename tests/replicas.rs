@@ -1,5 +1,6 @@
 //! Two gates on one Postgres: they start at once, share every channel, and one goes on when the other dies.
 
+mod audit;
 mod standing;
 
 use std::time::Instant;

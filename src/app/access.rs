@@ -6,6 +6,7 @@ use super::error::{AppError, Noun};
 use crate::{
     domain::{
         identity::Identity,
+        ids::WorkflowId,
         scope::Scope,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
@@ -45,18 +46,24 @@ pub fn in_some_workspace(who: &Identity, scope: Scope) -> Result<(), AppError> {
 /// # Errors
 /// [`AuthError::WorkspaceForbidden`] whether or not it exists, [`AuthError::MissingScope`].
 pub fn in_named_workspace(who: &Identity, scope: Scope, workspace: &WorkspaceId) -> Result<(), AppError> {
-    if !who.reaches(workspace) {
+    if !who.reaches(workspace) || who.workflow.is_some() {
         return Err(refused(who, AuthError::WorkspaceForbidden));
     }
     if who.may(scope, workspace) { Ok(()) } else { Err(missing_scope(who, scope)) }
 }
 
-/// A right on a thing of a workspace, where the request names the thing.
+/// A right on a thing of a workspace, where the request names the thing; `of` is the workflow that it is, or belongs to.
 ///
 /// # Errors
 /// [`AppError::NotFound`] when the caller may not see it, [`AuthError::MissingScope`] when they may not do this to it.
-pub fn on_thing_of(who: &Identity, scope: Scope, workspace: &WorkspaceId, noun: Noun) -> Result<(), AppError> {
-    if !who.reaches(workspace) {
+pub fn on_thing_of(
+    who: &Identity,
+    scope: Scope,
+    workspace: &WorkspaceId,
+    of: Option<WorkflowId>,
+    noun: Noun,
+) -> Result<(), AppError> {
+    if !who.reaches(workspace) || (who.workflow.is_some() && who.workflow != of) {
         return Err(AppError::NotFound(noun));
     }
     if who.may(scope, workspace) { Ok(()) } else { Err(missing_scope(who, scope)) }
@@ -84,5 +91,8 @@ pub fn within(who: &Identity, scope: Scope, named: Option<&WorkspaceId>) -> Resu
         return Ok(WorkspaceAccess::Only(BTreeSet::from([workspace.clone()])));
     }
     in_some_workspace(who, scope)?;
+    if who.workflow.is_some() {
+        return Err(refused(who, AuthError::WorkspaceForbidden));
+    }
     Ok(who.where_may(scope))
 }

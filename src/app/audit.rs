@@ -49,6 +49,8 @@ pub mod action {
     pub const TOKEN_ROTATE: &str = "service_token.rotate";
     /// A service token was ended.
     pub const TOKEN_REVOKE: &str = "service_token.revoke";
+    /// A widget's session was made. Its target is the session's id: the claim `jti`.
+    pub const SESSION_CREATE: &str = "session.create";
     /// A workspace was made.
     pub const WORKSPACE_CREATE: &str = "workspace.create";
     /// A membership was given or changed. Its target is the user's id.

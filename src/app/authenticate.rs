@@ -195,7 +195,8 @@ impl Authenticator {
         let scheme = self.schemes.iter().find(|scheme| scheme.validator.recognizes(token));
         let scheme = scheme.ok_or(AuthError::InvalidToken)?;
         let validated = scheme.validator.validate(token).await?;
-        let identity = scheme.extractor.identify(&validated).await?;
+        let identity =
+            scheme.extractor.identify(&validated).await.map_err(|error| error.of(&**validated.identity()))?;
         self.still_stands(&identity).await?;
         let forwardable = validated.forwardable(token);
         Ok(Caller { identity, forwardable })
@@ -206,13 +207,7 @@ impl Authenticator {
         if let Err(error) = self.log.read_first().await {
             tracing::warn!(error = %error, "the revocation log cannot be read");
         }
-        self.signals.standing.judge(who).map_err(|error| match error {
-            AuthError::TokenRevoked => {
-                let name = who.token_id.as_ref().unwrap_or(&who.subject);
-                error.of(who.issuer.as_deref(), name)
-            }
-            error => error.into(),
-        })
+        self.signals.standing.judge(who).map_err(|error| error.of(who))
     }
 
     async fn without_token(&self) -> Result<Caller, AuthError> {

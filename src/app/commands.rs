@@ -32,6 +32,7 @@ const ATTEMPTS: u32 = 3;
 #[derive(Debug)]
 pub struct Unit {
     uow: Box<dyn UnitOfWork>,
+    told: Vec<Notice>,
     /// Whom to wake.
     pub wake: Wake,
     /// The moment that counts for all of it.
@@ -45,13 +46,19 @@ impl Unit {
     }
 
     /// Tells the revocation log something; on this replica it counts as soon as the unit has committed.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn tell(&mut self, notice: Notice) -> Result<(), RepositoryError> {
-        self.uow.revocations().tell(&notice).await?;
-        self.wake.notices.push(notice);
-        Ok(())
+    pub fn tell(&mut self, notice: Notice) {
+        self.told.push(notice);
+    }
+
+    /// Writes what the log is told, last of all: a line must not be old when it commits (see the contract of
+    /// [`Revocations`](crate::ports::repository::Revocations)), however long the unit took.
+    async fn commit(mut self) -> Result<Wake, RepositoryError> {
+        for notice in &self.told {
+            self.uow.revocations().tell(notice).await?;
+        }
+        self.uow.commit().await?;
+        self.wake.notices.extend(self.told);
+        Ok(self.wake)
     }
 }
 
@@ -219,11 +226,11 @@ impl Commands {
     where
         F: for<'u> Fn(&'u mut Unit) -> BoxFuture<'u, Result<T, AppError>> + Send + Sync,
     {
-        let mut unit = Unit { uow: self.repository.begin().await?, wake: Wake::default(), now: self.clock.now() };
+        let uow = self.repository.begin().await?;
+        let mut unit = Unit { uow, told: Vec::new(), wake: Wake::default(), now: self.clock.now() };
         match work(&mut unit).await {
             Ok(value) => {
-                unit.uow.commit().await?;
-                self.signals.wake(unit.wake);
+                self.signals.wake(unit.commit().await?);
                 Ok(value)
             }
             Err(error) => {

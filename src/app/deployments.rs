@@ -106,7 +106,7 @@ impl Deployments {
     async fn found(&self, who: &Identity, scope: Scope, id: DeploymentId) -> Result<Deployment, AppError> {
         let found = self.core.commands.view().await?.deployments().find(id).await?;
         let found = found.ok_or(AppError::NotFound(Noun::Deployment))?;
-        access::on_thing_of(who, scope, &found.workspace, Noun::Deployment)?;
+        access::on_thing_of(who, scope, &found.workspace, None, Noun::Deployment)?;
         Ok(found)
     }
 

@@ -160,23 +160,23 @@ impl Engines {
             Some(handle) => handle,
             None => owner_of_bare(commands, id).await?,
         };
-        self.owned(who, scope, handle, Noun::ProcessInstance).await
+        self.owned(commands, who, scope, handle, Noun::ProcessInstance).await
     }
 
     /// Finds a user task that the caller has a right on.
     ///
     /// # Errors
     /// As [`instance`](Self::instance).
-    pub async fn task(&self, who: &Identity, scope: Scope, id: &str) -> Result<Located, AppError> {
-        self.owned(who, scope, self.handle(id), Noun::UserTask).await
+    pub async fn task(&self, commands: &Commands, who: &Identity, scope: Scope, id: &str) -> Result<Located, AppError> {
+        self.owned(commands, who, scope, self.handle(id), Noun::UserTask).await
     }
 
     /// Finds a job that the caller has a right on.
     ///
     /// # Errors
     /// As [`instance`](Self::instance).
-    pub async fn job(&self, who: &Identity, scope: Scope, id: &str) -> Result<Located, AppError> {
-        self.owned(who, scope, self.handle(id), Noun::Job).await
+    pub async fn job(&self, commands: &Commands, who: &Identity, scope: Scope, id: &str) -> Result<Located, AppError> {
+        self.owned(commands, who, scope, self.handle(id), Noun::Job).await
     }
 
     /// A bare id of a task or a job can only be the default engine's: it names no instance to look an owner up by.
@@ -184,7 +184,14 @@ impl Engines {
         Handle::parse(id).unwrap_or_else(|| Handle::new(self.default.clone(), NativeId::new(id)))
     }
 
-    async fn owned(&self, who: &Identity, scope: Scope, handle: Handle, noun: Noun) -> Result<Located, AppError> {
+    async fn owned(
+        &self,
+        commands: &Commands,
+        who: &Identity,
+        scope: Scope,
+        handle: Handle,
+        noun: Noun,
+    ) -> Result<Located, AppError> {
         let missing = || AppError::NotFound(noun);
         let Handle { engine: name, native } = handle;
         let engine = Arc::clone(self.by_name.get(&name).ok_or_else(missing)?);
@@ -195,7 +202,13 @@ impl Engines {
         };
         let owner = engine.owner(thing).await?.ok_or_else(missing)?;
         let workspace = owner.workspace.ok_or_else(missing)?;
-        access::on_thing_of(who, scope, &workspace, noun)?;
+        let mut of = None;
+        if who.workflow.is_some() {
+            // Looked up for who is bounded by it alone.
+            let execution = commands.view().await?.executions().find_by_instance(&name, &owner.instance).await?;
+            of = execution.map(|execution| execution.workflow);
+        }
+        access::on_thing_of(who, scope, &workspace, of, noun)?;
         // An engine may take an id in more forms than its own; the gate's records know that one.
         let native = if noun == Noun::ProcessInstance { owner.instance.clone() } else { native };
         Ok(Located { name, engine, native, instance: owner.instance, workspace })

@@ -146,7 +146,7 @@ impl Executions {
     async fn seen(&self, who: &Identity, scope: Scope, id: ExecutionId) -> Result<Execution, AppError> {
         let found = self.core.commands.view().await?.executions().find(id).await?;
         let execution = found.ok_or(AppError::NotFound(Noun::Execution))?;
-        access::on_thing_of(who, scope, &execution.workspace, Noun::Execution)?;
+        access::on_thing_of(who, scope, &execution.workspace, Some(execution.workflow), Noun::Execution)?;
         Ok(execution)
     }
 

@@ -194,7 +194,8 @@ impl Jobs {
         holder: Holder,
         command: impl FnOnce(JobClaim) -> EngineCommand,
     ) -> Result<(), AppError> {
-        let Located { name, native, .. } = self.core.engines.job(who, Scope::JobsWork, job).await?;
+        let Located { name, native, .. } =
+            self.core.engines.job(&self.core.commands, who, Scope::JobsWork, job).await?;
         self.core.command(who, name, command(holder.of(native))).await?;
         Ok(())
     }

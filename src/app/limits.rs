@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::authenticate::Credential;
 use crate::{
-    domain::bearer::BearerToken,
+    domain::{bearer::BearerToken, identity::IdentityKind},
     ports::{
         clock::Clock,
         rate_limiter::{Counter, Limit, RateLimiter, Verdict},
@@ -93,7 +93,7 @@ fn identity_key(of: &Suspect) -> String {
     hash.update([u8::from(issuer.is_some())]);
     hash.update(u64::try_from(issuer.map_or(0, str::len)).unwrap_or(u64::MAX).to_be_bytes());
     hash.update(issuer.unwrap_or_default());
-    hash.update(&of.name);
+    hash.update(of.name());
     hash.finalize().iter().fold("identity:".to_owned(), |mut key, byte| {
         // Writing to a string never fails.
         let _ = write!(key, "{byte:02x}");
@@ -152,12 +152,14 @@ impl Limits {
         }
         let from = from.map(Origin::of);
         let address = from.map(|from| format!("ip:{}", from.shown()));
-        let identity = rejection.of.as_ref().map(identity_key);
+        // The bootstrap token is never limited by identity.
+        let of = rejection.of.filter(|of| of.kind != IdentityKind::Bootstrap);
+        let identity = of.as_ref().map(identity_key);
         // Together: what is not told as a failure of the one is no failure of the other.
         let by_address = address.as_deref().map(|key| Counter { key, limit: self.by_address() });
         let by_identity = identity.as_deref().map(|key| Counter { key, limit: self.by_identity() });
         let counters: Vec<_> = by_address.into_iter().chain(by_identity).collect();
-        match (self.limiter.record_failure(&counters, self.clock.now()).await, from, rejection.of) {
+        match (self.limiter.record_failure(&counters, self.clock.now()).await, from, of) {
             (Verdict::Limited { which: 0, wait }, Some(from), _) => limited_address(from, wait),
             (Verdict::Limited { wait, .. }, _, Some(of)) => limited_identity(&of, wait),
             (Verdict::Limited { .. } | Verdict::Free, _, _) => rejection.error,
@@ -170,7 +172,7 @@ fn limited_address(from: Origin, wait: SignedDuration) -> AuthError {
 }
 
 fn limited_identity(of: &Suspect, wait: SignedDuration) -> AuthError {
-    let identity = of.name.chars().filter(|character| !character.is_control()).take(MOST_TOLD).collect();
+    let identity = of.name().chars().filter(|character| !character.is_control()).take(MOST_TOLD).collect();
     AuthError::LimitedIdentity { identity, retry_after: seconds(wait) }
 }
 
@@ -204,7 +206,8 @@ mod tests {
     #[test]
     fn identities_do_not_run_into_each_other() {
         let of = |issuer: Option<&str>, name: &str| {
-            identity_key(&Suspect { issuer: issuer.map(str::to_owned), name: name.to_owned() })
+            let (kind, issuer, subject) = (IdentityKind::Service, issuer.map(str::to_owned), name.to_owned());
+            identity_key(&Suspect { kind, issuer, subject, token_id: None })
         };
         let keys = [of(None, "ci"), of(Some(""), "ci"), of(Some("c"), "i"), of(Some("ci"), ""), of(None, "c")];
         for (index, key) in keys.iter().enumerate() {

@@ -131,7 +131,7 @@ async fn put(
         let membership = Membership { user: user.clone(), workspace: workspace.clone(), role, since: unit.now };
         unit.uow().memberships().put(&membership).await?;
         audit::record(unit, who, audit::action::MEMBERSHIP_PUT, &user.to_string(), Some(&workspace)).await?;
-        unit.tell(Notice::Memberships(user.clone())).await?;
+        unit.tell(Notice::Memberships(user.clone()));
     }
     let member = unit.uow().memberships().find(&user, &workspace).await?;
     member.ok_or(AppError::NotFound(Noun::Membership))
@@ -153,7 +153,7 @@ async fn remove(unit: &mut Unit, who: &Identity, workspace: &WorkspaceId, user: 
     }
     unit.uow().memberships().remove(&user, workspace).await?;
     audit::record(unit, who, audit::action::MEMBERSHIP_REMOVE, &user.to_string(), Some(workspace)).await?;
-    unit.tell(Notice::Memberships(user)).await?;
+    unit.tell(Notice::Memberships(user));
     Ok(())
 }
 

@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod limits;
 pub mod members;
 pub mod messages;
+mod named;
 pub mod people;
 pub mod processes;
 pub mod recorder;

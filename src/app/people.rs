@@ -5,14 +5,13 @@ mod directory;
 mod first_sight;
 mod profiles;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use moka::sync::Cache;
 
 pub use self::directory::Person;
 use self::{directory::Directory, first_sight::Sight};
-use super::{commands::Commands, revocation_log::RevocationLog};
+use super::{commands::Commands, named::Named, revocation_log::RevocationLog};
 use crate::{
     domain::{
         identity::{CredentialKind, Identity, IdentityKind},
@@ -25,10 +24,6 @@ use crate::{
         token_validator::{AuthError, IdentityExtractor, ValidatedToken},
     },
 };
-
-/// How many callers are remembered as they were named last, and how long after their last request.
-const NAMED: u64 = 20_000;
-const NAMED_FOR: Duration = Duration::from_mins(2);
 
 /// An issuer, as far as its people are concerned.
 #[derive(Debug, Clone)]
@@ -50,15 +45,12 @@ impl From<IssuerPolicy> for Issuer {
 pub struct People {
     issuers: BTreeMap<String, Issuer>,
     directory: Arc<Directory>,
-    /// By the address of the validated identity: whoever validates tokens gives the same one as long as a token is
-    /// remembered, and an entry keeps it alive, so that no other one can come to lie there.
-    named: Cache<usize, Named>,
+    named: Named<Caller>,
 }
 
 /// A caller as they were named: what a look into the cache gives costs nothing but a count.
 #[derive(Debug, Clone)]
-struct Named {
-    validated: Arc<Identity>,
+struct Caller {
     identity: Arc<Identity>,
     /// Whose present memberships it was made of.
     person: Option<Arc<Person>>,
@@ -78,7 +70,7 @@ impl People {
         Self {
             issuers: issuers.into_iter().map(named).collect(),
             directory: Arc::new(directory),
-            named: Cache::builder().max_capacity(NAMED).time_to_idle(NAMED_FOR).build(),
+            named: Named::default(),
         }
     }
 
@@ -111,7 +103,7 @@ impl People {
     }
 
     /// Names a caller of an issuer's.
-    async fn name(&self, validated: &Arc<Identity>) -> Result<Named, AuthError> {
+    async fn name(&self, validated: &Arc<Identity>) -> Result<Caller, AuthError> {
         let issuer = validated.issuer.as_deref().and_then(|name| self.issuers.get(name));
         let issuer = issuer.ok_or(AuthError::InvalidIssuer)?;
         let policy = &issuer.policy;
@@ -123,7 +115,7 @@ impl People {
             let rights = validated.rights.with_memberships(&Belonging::Never, &policy.default_workspaces);
             (Identity { rights, ..Identity::clone(validated) }, None)
         };
-        Ok(Named { validated: Arc::clone(validated), identity: Arc::new(identity), person })
+        Ok(Caller { identity: Arc::new(identity), person })
     }
 
     async fn meet(&self, who: &Identity, issuer: &Issuer) -> Result<Arc<Person>, AuthError> {
@@ -160,16 +152,13 @@ impl IdentityExtractor for People {
         if validated.credential != CredentialKind::External {
             return Ok(Arc::clone(validated));
         }
-        let address = Arc::as_ptr(validated).addr();
-        if let Some(named) = self.named.get(&address)
-            && Arc::ptr_eq(&named.validated, validated)
+        if let Some(named) = self.named.find(validated)
             && named.person.as_ref().is_none_or(|person| self.holds(person))
         {
             return Ok(named.identity);
         }
         let named = self.name(validated).await?;
-        let identity = Arc::clone(&named.identity);
-        self.named.insert(address, named);
-        Ok(identity)
+        self.named.keep(validated, named.clone());
+        Ok(named.identity)
     }
 }

@@ -197,11 +197,13 @@ impl Revocations {
                     if !unit.uow().revocations().hear(entry.id, now).await? {
                         return Ok(());
                     }
-                    enter(unit, &Identity::system(ISSUER), &entry).await?;
-                    match &entry.revoked {
-                        Revoked::User(user) if entry.ban => leave_everything(unit, user).await,
-                        _ => Ok(()),
+                    // Before the entry, whose line must not be old when it commits: workspaces may have to be waited for.
+                    if let Revoked::User(user) = &entry.revoked
+                        && entry.ban
+                    {
+                        leave_everything(unit, user).await?;
                     }
+                    enter(unit, &Identity::system(ISSUER), &entry).await
                 })
             })
             .await
@@ -253,7 +255,8 @@ async fn leave_everything(unit: &mut Unit, user: &UserId) -> Result<(), AppError
             audit::record(unit, &who, audit::action::MEMBERSHIP_REMOVE, &target, Some(workspace)).await?;
         }
     }
-    Ok(unit.tell(Notice::Memberships(user.clone())).await?)
+    unit.tell(Notice::Memberships(user.clone()));
+    Ok(())
 }
 
 fn revoked(target: Target, issuer: IssuerName, value: String) -> Result<Revoked, AppError> {

@@ -200,7 +200,7 @@ impl ServiceTokens {
                 within_rights(&who, &token.scopes.union(&rotation.add_scopes).copied().collect(), &token.workspaces)?;
                 token.rotate(rotation, unit.now).map_err(refusal)?;
                 unit.uow().tokens().update(&token).await?;
-                unit.tell(Notice::ServiceToken(id.clone())).await?;
+                unit.tell(Notice::ServiceToken(id.clone()));
                 record(unit, &who, audit::action::TOKEN_ROTATE, &token).await?;
                 Ok((token, id.to_string()))
             })
@@ -254,7 +254,7 @@ async fn revoke(unit: &mut Unit, who: &Identity, id: &ServiceTokenId, reason: Op
         let first = token.revoked.is_none();
         token.revoke(reason, unit.now);
         unit.uow().tokens().update(&token).await?;
-        unit.tell(Notice::ServiceToken(id.clone())).await?;
+        unit.tell(Notice::ServiceToken(id.clone()));
         if first {
             record(unit, who, audit::action::TOKEN_REVOKE, &token).await?;
         }
@@ -303,7 +303,7 @@ pub async fn end_with_owner(
         unit.wake.audit = true;
     }
     // Whatever is remembered of their tokens is so together with what is remembered of them.
-    unit.tell(Notice::Memberships(owner.clone())).await?;
+    unit.tell(Notice::Memberships(owner.clone()));
     Ok(())
 }
 

@@ -9,9 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-pub use self::parents::{BootstrapRights, Parents, Present};
+pub use self::parents::{BootstrapRights, Parents};
 use super::{
-    access,
+    access, audit,
     commands::Commands,
     error::{AppError, Noun},
 };
@@ -21,7 +21,7 @@ use crate::{
         ids::WorkflowId,
         json::JsonObject,
         scope::{Scope, Scopes},
-        session::{Parent, Session, can_have},
+        session::{Parent, Session},
         workspace::{WorkspaceAccess, WorkspaceId},
     },
     ports::{session_signer::SessionSigner, token_validator::AuthError},
@@ -37,7 +37,7 @@ const MOST_TOKEN: usize = 8_192;
 /// What a session is to be made for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct NewSession {
-    /// A workflow: the session is for its workspace.
+    /// A workflow: the session is for it alone.
     pub workflow: Option<WorkflowId>,
     /// A workspace; absent, and without a workflow: those where the caller may make sessions.
     pub workspace: Option<WorkspaceId>,
@@ -84,12 +84,31 @@ impl Sessions {
         access::in_some_workspace(who, Scope::ChatkitSession)?;
         let workspaces = self.workspaces(who, &new).await?;
         let signer = self.signer.as_ref().ok_or(AppError::NoSessions)?;
-        let session = self.session(who, workspaces, new)?;
+        let parent = Parent::new(who, who.secret.map(|secret| signer.mark(&secret)));
+        let session = self.session(who, parent, workspaces, new)?;
         let client_secret = signer.sign(&session).map_err(|error| AppError::Internal(Box::new(error)))?;
         if client_secret.expose_secret().len() > MOST_TOKEN {
             return Err(AppError::invalid("/metadata", "makes the session's token too long"));
         }
-        Ok(MadeSession { client_secret, expires_at: session.expires_at })
+        let expires_at = session.expires_at;
+        self.enter(who, session).await?;
+        Ok(MadeSession { client_secret, expires_at })
+    }
+
+    /// The audit has it before anybody else does.
+    async fn enter(&self, who: &Identity, session: Session) -> Result<(), AppError> {
+        let who = who.clone();
+        let Session { id, workspaces, .. } = session;
+        let workspaces = WorkspaceAccess::Only(workspaces);
+        self.commands
+            .run(move |unit| {
+                let (who, id, workspaces) = (who.clone(), id.clone(), workspaces.clone());
+                Box::pin(async move {
+                    let workspace = audit::only_one(&workspaces);
+                    Ok(audit::record(unit, &who, audit::action::SESSION_CREATE, &id, workspace).await?)
+                })
+            })
+            .await
     }
 
     async fn workspaces(&self, who: &Identity, new: &NewSession) -> Result<BTreeSet<WorkspaceId>, AppError> {
@@ -99,7 +118,7 @@ impl Sessions {
         if let Some(id) = new.workflow {
             let found = self.commands.view().await?.workflows().find(id).await?;
             let workspace = found.ok_or(AppError::NotFound(Noun::Workflow))?.workspace;
-            access::on_thing_of(who, Scope::ChatkitSession, &workspace, Noun::Workflow)?;
+            access::on_thing_of(who, Scope::ChatkitSession, &workspace, Some(id), Noun::Workflow)?;
             if new.workspace.as_ref().is_some_and(|named| *named != workspace) {
                 return Err(AppError::invalid("/workspace_id", "is not the workspace of the workflow"));
             }
@@ -118,32 +137,39 @@ impl Sessions {
         Err(AppError::invalid("/workspace_id", message))
     }
 
-    fn session(&self, who: &Identity, workspaces: BTreeSet<WorkspaceId>, new: NewSession) -> Result<Session, AppError> {
+    fn session(
+        &self,
+        who: &Identity,
+        parent: Parent,
+        workspaces: BTreeSet<WorkspaceId>,
+        new: NewSession,
+    ) -> Result<Session, AppError> {
         let metadata_bytes =
             new.metadata.as_ref().map_or(0, |metadata| Value::Object(metadata.clone()).to_string().len());
         if metadata_bytes > MOST_METADATA {
             return Err(AppError::invalid("/metadata", format!("must have at most {MOST_METADATA} bytes as JSON")));
         }
-        let issued_at = self.commands.now();
-        let end = issued_at.saturating_add(self.ttl).unwrap_or(Timestamp::MAX);
+        let now = self.commands.now();
+        let end = now.saturating_add(self.ttl).unwrap_or(Timestamp::MAX);
         let expires_at = whole_seconds(who.expires_at.map_or(end, |own| own.min(end)));
-        if expires_at <= issued_at {
+        if expires_at <= now {
             return Err(AuthError::TokenExpired.into());
         }
-        Ok(Session {
+        let session = Session {
             id: self.made_up(),
             subject: who.subject.clone(),
             kind: who.kind,
             issuer: who.issuer.clone(),
             actor: who.actor.clone(),
-            parent: Parent::from(who),
-            scopes: scopes_there(who, &workspaces),
+            parent,
+            scopes: Scopes::new(),
             workspaces,
             workflow: new.workflow,
             metadata: new.metadata,
-            issued_at,
+            issued_at: whole_seconds(now),
             expires_at,
-        })
+        };
+        Ok(Session { scopes: scopes_of(&session, who), ..session })
     }
 
     /// 128 random bits.
@@ -158,10 +184,10 @@ impl Sessions {
     }
 }
 
-/// What the caller may do in any of these workspaces. Where rights differ between them, memberships cut them at each use.
-fn scopes_there(who: &Identity, workspaces: &BTreeSet<WorkspaceId>) -> Scopes {
-    let anywhere = |scope: &Scope| workspaces.iter().any(|workspace| who.may(*scope, workspace));
-    Scope::ALL.iter().copied().filter(|scope| can_have(*scope)).filter(anywhere).collect()
+/// What the caller may do in any of its workspaces. Where rights differ between them, memberships cut them at each use.
+fn scopes_of(session: &Session, who: &Identity) -> Scopes {
+    let anywhere = |scope: &Scope| session.workspaces.iter().any(|workspace| who.may(*scope, workspace));
+    Scope::ALL.iter().copied().filter(|scope| session.can_have(*scope)).filter(anywhere).collect()
 }
 
 /// What a JWT's times can say.

@@ -157,7 +157,8 @@ impl Tasks {
         id: &str,
         command: impl FnOnce(NativeId) -> EngineCommand,
     ) -> Result<(), AppError> {
-        let Located { name, native, .. } = self.core.engines.task(who, Scope::WorkflowsExecute, id).await?;
+        let Core { commands, engines } = &self.core;
+        let Located { name, native, .. } = engines.task(commands, who, Scope::WorkflowsExecute, id).await?;
         self.core.command(who, name, command(native)).await?;
         Ok(())
     }

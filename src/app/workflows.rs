@@ -200,7 +200,7 @@ impl Workflows {
 /// The workflow, if the caller has this right on it.
 pub(super) fn seen(who: &Identity, scope: Scope, found: Option<Workflow>) -> Result<Workflow, AppError> {
     let workflow = found.ok_or(AppError::NotFound(Noun::Workflow))?;
-    access::on_thing_of(who, scope, &workflow.workspace, Noun::Workflow)?;
+    access::on_thing_of(who, scope, &workflow.workspace, Some(workflow.id), Noun::Workflow)?;
     Ok(workflow)
 }
 

@@ -133,6 +133,6 @@ async fn own(unit: &mut Unit, who: &Identity, user: UserId, workspace: Workspace
     unit.uow().memberships().put(&membership).await?;
     let (target, place) = (user.to_string(), Some(&membership.workspace));
     audit::record(unit, who, audit::action::MEMBERSHIP_PUT, &target, place).await?;
-    unit.tell(Notice::Memberships(user)).await?;
+    unit.tell(Notice::Memberships(user));
     Ok(())
 }

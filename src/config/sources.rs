@@ -1,9 +1,9 @@
 //! What a config is read from.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf};
+use std::{collections::BTreeMap, ffi::OsString, fmt, path::PathBuf};
 
 /// Everything that [`load`](super::load) looks at: nothing else of the process is read, so that tests need no process.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The environment. A value that is not Unicode stays as it is until somebody asks for it.
     pub environment: BTreeMap<String, OsString>,
@@ -16,7 +16,7 @@ pub struct Sources {
 }
 
 /// A key that the command line sets.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Argument {
     /// The key's path, such as `server.bind`.
     pub key: String,
@@ -24,6 +24,24 @@ pub struct Argument {
     pub text: String,
     /// The option as it is to be shown, such as `--bind`.
     pub option: String,
+}
+
+/// Which value is a secret is known only when all are read: none is shown.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("environment", &self.environment.keys())
+            .field("config", &self.config)
+            .field("directory", &self.directory)
+            .field("arguments", &self.arguments)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Argument").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl Sources {

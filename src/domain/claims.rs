@@ -42,6 +42,9 @@ pub enum InvalidClaims {
     /// `jti` or `sid` is no text, or holds U+0000.
     #[error("a claim that revocations go by is no text")]
     Name,
+    /// They are not those of a widget's session, although the gate's own key signed them.
+    #[error("the claims are no session's")]
+    Session,
     /// `iat` or `exp` is no time.
     #[error("a time claim {0}")]
     Time(#[from] InvalidNumericDate),
@@ -99,15 +102,17 @@ fn subject(policy: &IssuerPolicy, claims: &JsonObject) -> Result<String, Invalid
 }
 
 fn kind(claims: &JsonObject) -> Result<IdentityKind, InvalidClaims> {
-    let stated = || KIND_CLAIMS.iter().filter_map(|name| claims.get(*name)?.as_str());
-    let any_of = |kinds: &[&str]| stated().any(|kind| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)));
-    if any_of(REFUSED_KINDS) {
-        Err(InvalidClaims::Kind)
-    } else if any_of(SERVICE_KINDS) {
-        Ok(IdentityKind::Service)
-    } else {
-        Ok(IdentityKind::User)
-    }
+    if states_kind(claims, REFUSED_KINDS) { Err(InvalidClaims::Kind) } else { Ok(stated_kind(claims)) }
+}
+
+/// What sort of caller the claims state, whether or not one can be made of them.
+pub fn stated_kind(claims: &JsonObject) -> IdentityKind {
+    if states_kind(claims, SERVICE_KINDS) { IdentityKind::Service } else { IdentityKind::User }
+}
+
+fn states_kind(claims: &JsonObject, kinds: &[&str]) -> bool {
+    let mut stated = KIND_CLAIMS.iter().filter_map(|name| claims.get(*name)?.as_str());
+    stated.any(|kind| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)))
 }
 
 /// A name that revocations go by. An empty one names nothing.

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
+    ids::WorkflowId,
     json::JsonObject,
     rights::Rights,
     scope::{Scope, Scopes, all_scopes},
+    service_token::HashedToken,
     user::UserId,
     workspace::{WorkspaceAccess, WorkspaceId},
 };
@@ -94,8 +96,12 @@ pub struct Identity {
     pub credential: CredentialKind,
     /// What they may do, and where.
     pub rights: Rights,
+    /// The one workflow that the credential is for: of its workspace it reaches nothing else.
+    pub workflow: Option<WorkflowId>,
     /// What names the token: a service token's identifier, a JWT's `jti`.
     pub token_id: Option<String>,
+    /// Which secret was shown, of a credential of the gate's own that may change its secret.
+    pub secret: Option<HashedToken>,
     /// The session at the issuer that the token belongs to (`sid`).
     pub session_id: Option<String>,
     /// When the credential was made.
@@ -121,7 +127,9 @@ impl Identity {
             issuer: None,
             credential,
             rights,
+            workflow: None,
             token_id: None,
+            secret: None,
             session_id: None,
             issued_at: None,
             expires_at: None,

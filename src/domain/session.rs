@@ -1,13 +1,17 @@
 //! Sessions of widgets: short-lived credentials that the gate makes for a caller to hand to a page, with no more than the
 //! caller has (authentication.md section 8).
 
+mod claims;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::{
+    claims::InvalidClaims,
     identity::{CredentialKind, Identity, IdentityKind},
     ids::WorkflowId,
+    issuer::IssuerPolicy,
     json::JsonObject,
     rights::{Origin, Rights},
     scope::{Scope, Scopes},
@@ -36,11 +40,11 @@ pub struct Session {
     pub scopes: Scopes,
     /// Where.
     pub workspaces: BTreeSet<WorkspaceId>,
-    /// The workflow that it was made for. (It tells, and bounds nothing: rights end at workspaces.)
+    /// The workflow that it was made for: it reaches no other, and nothing else of the workspace.
     pub workflow: Option<WorkflowId>,
     /// What its maker wrote on it.
     pub metadata: Option<JsonObject>,
-    /// When it was made.
+    /// When it was made, in whole seconds.
     pub issued_at: Timestamp,
     /// From this moment on it is refused, in whole seconds.
     pub expires_at: Timestamp,
@@ -53,6 +57,8 @@ pub struct Parent {
     pub credential: CredentialKind,
     /// What names it: a service token's identifier, a JWT's `jti`.
     pub token_id: Option<String>,
+    /// The mark of the secret that was shown, where it may change; it tells nothing of the secret.
+    pub mark: Option<String>,
     /// The session at the issuer that it belongs to (`sid`).
     pub session_id: Option<String>,
     /// When it was made.
@@ -61,11 +67,13 @@ pub struct Parent {
     pub by_membership: bool,
 }
 
-impl From<&Identity> for Parent {
-    fn from(who: &Identity) -> Self {
+impl Parent {
+    /// The caller's credential.
+    pub fn new(who: &Identity, mark: Option<String>) -> Self {
         Self {
             credential: who.credential,
             token_id: who.token_id.clone(),
+            mark,
             session_id: who.session_id.clone(),
             issued_at: who.issued_at,
             by_membership: matches!(who.rights.origin(), Origin::Memberships | Origin::Defaults),
@@ -73,30 +81,45 @@ impl From<&Identity> for Parent {
     }
 }
 
-/// Whether a session may have this right at all.
-pub fn can_have(scope: Scope) -> bool {
-    !scope.is_admin() && scope != Scope::ChatkitSession
+/// Makes the caller of the claims of a session's token, with what the session was given: its signature, issuer, audience
+/// and times have been judged.
+///
+/// # Errors
+/// [`InvalidClaims::Session`].
+pub fn identity_of(_: &IssuerPolicy, claims: Arc<JsonObject>) -> Result<Identity, InvalidClaims> {
+    let session = Session::of_claims(&claims).ok_or(InvalidClaims::Session)?;
+    Ok(session.caller(claims))
 }
 
 impl Session {
+    /// Whether it may have this right at all.
+    pub fn can_have(&self, scope: Scope) -> bool {
+        match self.workflow {
+            // These let it start its one workflow and follow it; what the others are for is the workspace's.
+            Some(_) => matches!(scope, Scope::WorkflowsRead | Scope::WorkflowsExecute),
+            None => !scope.is_admin() && scope != Scope::ChatkitSession,
+        }
+    }
+
     /// What it was given.
     pub fn own_rights(&self) -> Rights {
-        let scopes = self.scopes.iter().copied().filter(|scope| can_have(*scope)).collect();
+        let scopes = self.scopes.iter().copied().filter(|scope| self.can_have(*scope)).collect();
         Rights::stated(scopes, WorkspaceAccess::Only(self.workspaces.clone()))
     }
 
-    /// Who calls with it, with what is left of its rights. It is known by its parent's token id, session and time of
-    /// making, so that whatever revokes the parent revokes it.
-    pub fn caller(&self, rights: Rights, claims: JsonObject) -> Identity {
+    /// Who calls with it. It is known by its parent's token id, session and time of making, so that whatever revokes the
+    /// parent revokes it.
+    fn caller(&self, claims: Arc<JsonObject>) -> Identity {
         Identity {
             issuer: self.issuer.clone(),
+            workflow: self.workflow,
             token_id: self.parent.token_id.clone(),
             session_id: self.parent.session_id.clone(),
             issued_at: self.parent.issued_at,
             expires_at: Some(self.expires_at),
             actor: self.actor.clone(),
-            claims: Arc::new(claims),
-            ..Identity::new(self.subject.clone(), self.kind, CredentialKind::Session, rights)
+            claims,
+            ..Identity::new(self.subject.clone(), self.kind, CredentialKind::Session, self.own_rights())
         }
     }
 }

@@ -464,6 +464,13 @@ pub struct UnchainedEntry {
     pub entry: AuditEntry,
 }
 
+/// A chained entry that is there, and cannot be read back: somebody has changed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its number.
+    pub sequence: u64,
+}
+
 /// The audit.
 ///
 /// # Contract
@@ -484,8 +491,9 @@ pub trait Audit: Send {
     async fn chain(&mut self, links: &[(i64, AuditHead)]) -> Result<(), RepositoryError>;
     /// Chained entries that fit, newest first (by number).
     async fn list(&mut self, filter: &AuditFilter, page: &PageRequest) -> Result<Page<AuditEntry>, RepositoryError>;
-    /// Chained entries after a number, the oldest first: for verification and export.
-    async fn read(&mut self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, RepositoryError>;
+    /// Chained entries after a number, the oldest first: for verification and export. One that cannot be read back hides no
+    /// other.
+    async fn read(&mut self, after: u64, limit: u32) -> Result<Vec<Result<AuditEntry, Unreadable>>, RepositoryError>;
 }
 
 /// Idempotency keys.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use secrecy::SecretString;
 
-use crate::domain::session::Session;
+use crate::domain::{service_token::HashedToken, session::Session};
 
 /// The session could not be signed.
 #[derive(Debug, thiserror::Error)]
@@ -22,4 +22,8 @@ pub trait SessionSigner: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`SigningError`].
     fn sign(&self, session: &Session) -> Result<SecretString, SigningError>;
+
+    /// Marks a session with the secret that its maker showed: each secret has its own mark, and whoever does not know the key
+    /// learns nothing of the secret by it, not even whether they guess it.
+    fn mark(&self, secret: &HashedToken) -> String;
 }

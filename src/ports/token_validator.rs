@@ -4,7 +4,13 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use crate::domain::{bearer::BearerToken, claims::InvalidClaims, identity::Identity, scope::Scopes};
+use crate::domain::{
+    bearer::BearerToken,
+    claims::{self, InvalidClaims},
+    identity::{Identity, IdentityKind},
+    json::JsonObject,
+    scope::Scopes,
+};
 
 /// Why a caller was not let in. `Display` is the sentence that the caller reads; it never holds a token or a claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,10 +85,40 @@ pub struct Rejection {
 /// Whose token was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Suspect {
+    /// What sort of caller it would have been.
+    pub kind: IdentityKind,
     /// The configured name of the issuer; `None` for the gate's own credentials.
     pub issuer: Option<String>,
-    /// The token's id, or the subject.
-    pub name: String,
+    /// The subject.
+    pub subject: String,
+    /// The token's id.
+    pub token_id: Option<String>,
+}
+
+impl Suspect {
+    /// Whoever these claims of an issuer's name, whatever else is wrong with them; `None`: nobody.
+    pub fn of_claims(issuer: &str, claims: &JsonObject) -> Option<Self> {
+        let text = |name: &str| claims.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let token_id = text("jti");
+        let subject = text("sub").or_else(|| token_id.clone())?;
+        Some(Self { kind: claims::stated_kind(claims), issuer: Some(issuer.to_owned()), subject, token_id })
+    }
+
+    /// What is counted by: the token's id, or the subject.
+    pub fn name(&self) -> &str {
+        self.token_id.as_deref().unwrap_or(&self.subject)
+    }
+}
+
+impl From<&Identity> for Suspect {
+    fn from(who: &Identity) -> Self {
+        Self {
+            kind: who.kind,
+            issuer: who.issuer.clone(),
+            subject: who.subject.clone(),
+            token_id: who.token_id.clone(),
+        }
+    }
 }
 
 impl From<AuthError> for Rejection {
@@ -100,8 +136,8 @@ impl From<InvalidClaims> for AuthError {
 
 impl AuthError {
     /// The same, about somebody.
-    pub fn of(self, issuer: Option<&str>, name: impl Into<String>) -> Rejection {
-        Rejection { error: self, of: Some(Suspect { issuer: issuer.map(str::to_owned), name: name.into() }) }
+    pub fn of(self, suspect: impl Into<Suspect>) -> Rejection {
+        Rejection { error: self, of: Some(suspect.into()) }
     }
 
     /// Whether a credential was judged and is bad: a 401 outside. Nothing else is a failure that limits count.

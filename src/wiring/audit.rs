@@ -24,6 +24,11 @@ use crate::{
 #[error("database.url is memory: the audit ends with the gate")]
 struct NoDatabase;
 
+/// The export is whole, but for these.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} entries cannot be read: they were altered; tidegate audit verify says more")]
+struct Tampered(u64);
+
 /// Walks the chain; what does not fit is told on standard output, and makes the command fail.
 pub(super) fn run_verify(sources: &Sources, anchor: Option<&str>, json: bool) -> ExitCode {
     let anchor = match anchor.map(parse_head).transpose() {
@@ -67,7 +72,11 @@ pub(super) fn run_export(sources: &Sources, after: u64) -> ExitCode {
         repository.close().await;
         Ok(exported?)
     });
-    exported.map_or_else(|error| failed(&*error, exit::FAILED), |_| ExitCode::SUCCESS)
+    match exported {
+        Err(error) => failed(&*error, exit::FAILED),
+        Ok(exported) if exported.unreadable > 0 => failed(&Tampered(exported.unreadable), exit::FAILED),
+        Ok(_) => ExitCode::SUCCESS,
+    }
 }
 
 /// What the chain is made under.

@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use secrecy::ExposeSecret as _;
 use tokio::runtime;
 use tracing_subscriber::EnvFilter;
 
@@ -107,7 +108,10 @@ pub(super) fn runtime_of_one<T>(work: impl Future<Output = Result<T, Box<dyn Err
 pub(super) fn with_options(sources: Sources, options: ConfigOptions) -> Sources {
     let argument = |key: String, text: String, option: String| Argument { key, text, option };
     let bind = options.bind.map(|text| argument("server.bind".to_owned(), text, "--bind".to_owned()));
-    let set = options.set.into_iter().map(|(key, text)| argument(key.clone(), text, format!("--set {key}")));
+    let set = options.set.into_iter().map(|(key, text)| {
+        let option = format!("--set {key}");
+        argument(key, text.expose_secret().to_owned(), option)
+    });
     Sources { config: options.config, arguments: bind.into_iter().chain(set).collect(), ..sources }
 }
 

@@ -63,7 +63,7 @@ impl Parts {
         let asked: Vec<_> = issuers.iter().filter_map(asked_about).collect();
         if !asked.is_empty() {
             let signals = Arc::clone(&self.ground.signals);
-            self.add(IntrospectionValidator::new(asked, Arc::clone(&self.clock), signals)?);
+            self.validators.push(Arc::new(IntrospectionValidator::new(asked, Arc::clone(&self.clock), signals)?));
         }
         let upkeep =
             Upkeep { clock: Arc::clone(&self.clock), tasks: self.ground.tasks.clone(), stop: self.ground.stop.clone() };
@@ -72,13 +72,9 @@ impl Parts {
         if !signed.is_empty() {
             let signals = Arc::clone(&self.ground.signals);
             let validator = JwtValidator::new(signed, Arc::clone(&self.clock), signals);
-            self.add(validator.map_err(IssuerError::Together)?);
+            self.jwts = Some(validator.map_err(IssuerError::Together)?);
         }
         Ok(self)
-    }
-
-    fn add(&mut self, validator: impl TokenValidator + 'static) {
-        self.validators.push(Arc::new(validator));
     }
 }
 

@@ -206,6 +206,7 @@ pub(super) fn parts(
         bootstrap: bootstrap(&config.auth),
         schemes: Vec::new(),
         validators: Vec::new(),
+        jwts: None,
         issuers: Vec::new(),
         only_looks: false,
         anonymous: AnonymousAccess {

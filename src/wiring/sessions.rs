@@ -15,7 +15,8 @@ use crate::{
 pub(super) fn configured_tokens(config: &Config) -> Option<Arc<SessionTokens>> {
     // The configuration was judged: a key in it fits.
     let key = config.sessions.key.as_ref()?;
-    SessionKey::parse(config.sessions.algorithm.as_str(), key.expose()).ok().map(|key| tokens(config, key))
+    let key = SessionKey::parse(config.sessions.algorithm.as_str(), key.expose()).ok()?;
+    tokens(&config.sessions.issuer, &config.sessions.audience, key)
 }
 
 /// By the configured key; without one by a key of this process, where there can be no other replica. Says in the log what
@@ -37,9 +38,14 @@ pub(super) fn session_tokens(config: &Config, rng: &dyn Rng) -> Option<Arc<Sessi
         return None;
     }
     tracing::info!("sessions.key is not set: widgets' sessions end with this process");
-    Some(tokens(config, SessionKey::random(rng)))
+    of_this_process(&config.sessions.issuer, &config.sessions.audience, rng)
 }
 
-fn tokens(config: &Config, key: SessionKey) -> Arc<SessionTokens> {
-    Arc::new(SessionTokens::new(config.sessions.issuer.as_str(), config.sessions.audience.as_str(), key))
+/// By a key that nobody else has.
+pub(super) fn of_this_process(issuer: &str, audience: &str, rng: &dyn Rng) -> Option<Arc<SessionTokens>> {
+    tokens(issuer, audience, SessionKey::random(rng).ok()?)
+}
+
+fn tokens(issuer: &str, audience: &str, key: SessionKey) -> Option<Arc<SessionTokens>> {
+    SessionTokens::new(issuer, audience, key).ok().map(Arc::new)
 }

@@ -204,6 +204,19 @@ async fn the_commands_look_into_the_database_beside_the_gate() {
 }
 
 #[tokio::test]
+async fn the_log_tells_where_the_chain_ends() {
+    let gate = Gate::with(&[("TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN", ROOT), ("TIDEGATE_AUDIT__KEY", KEY)]);
+    gate.root().post("/api/workspaces", json!({"id": "demo"})).await.is(201);
+    gate.stop();
+    assert_eq!(gate.ended(), Some(0));
+    let exported = String::from_utf8(run(&gate, &["audit", "export"]).stdout).unwrap();
+    let head: Value = serde_json::from_str(exported.lines().last().unwrap()).unwrap();
+    let log = std::fs::read_to_string(gate.folder().join("log")).unwrap();
+    let told = log.lines().rfind(|line| line.contains("tidegate::audit")).expect(&log);
+    assert!(told.contains(head["head"].as_str().unwrap()), "{told}");
+}
+
+#[tokio::test]
 async fn without_a_key_the_gate_says_what_that_means() {
     let gate = Gate::with(&[("TIDEGATE_AUTH__BOOTSTRAP_SERVICE_TOKEN", ROOT)]);
     let log = std::fs::read_to_string(gate.folder().join("log")).unwrap();

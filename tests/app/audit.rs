@@ -10,8 +10,11 @@ use tidegate::{
         persistence::sea_orm::{DatabaseConfig, DatabaseUrl, SeaOrmRepository},
     },
     app::audit::{AuditKey, Collector, Fault, Place, Verification, Wanted, export, head_text, parse_head, verify},
-    domain::{audit::AuditOutcome, page::PageRequest, scope::Scope},
-    ports::repository::{AuditHead, Repository},
+    domain::{audit::AuditOutcome, identity::IdentityKind, page::PageRequest, scope::Scope},
+    ports::{
+        repository::{AuditHead, Repository},
+        token_validator::Suspect,
+    },
     wiring::{Gate, Parts},
 };
 
@@ -127,7 +130,132 @@ async fn an_entry_that_cannot_be_read_any_more_is_a_fault_and_the_walk_goes_on()
         let found = file.verify(None).await;
         assert_eq!(found.faults, [Fault::Unreadable(5), Fault::Altered(9)], "{change}");
         assert_eq!(found.entries, 11);
+        let mut out = Vec::new();
+        let exported = export(&mut *file.repository.view().await.unwrap(), 0, &mut out).await.unwrap();
+        assert_eq!((exported.entries, exported.unreadable), (12, 1), "the others are exported: {change}");
+        assert!(String::from_utf8(out).unwrap().contains(r#"{"sequence":5,"unreadable":true}"#), "{change}");
     }
+}
+
+#[tokio::test]
+async fn what_was_written_over_in_every_column_hides_nothing_else() {
+    let columns = ["time", "kind", "subject", "action", "outcome", "count", "hash"];
+    for column in columns {
+        let file = File::of_twelve().await;
+        file.tamper(&format!("UPDATE audit_entries SET {column} = 'nonsense' WHERE sequence = 5")).await;
+        file.tamper("UPDATE audit_entries SET target = 'x' WHERE sequence = 9").await;
+        let faults = file.faults(None).await;
+        assert!(matches!(faults[0], Fault::Unreadable(5) | Fault::Altered(5)), "{column}: {faults:?}");
+        assert_eq!(faults.last(), Some(&Fault::Altered(9)), "{column}: {faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_beyond_all_others_is_found_at_once() {
+    for change in ["sequence = 9000000000000000000", "sequence = 9000000000000000000, kind = 'nobody'"] {
+        let file = File::of_twelve().await;
+        file.tamper(&format!("UPDATE audit_entries SET {change} WHERE sequence = 12")).await;
+        let walk = tokio::time::timeout(std::time::Duration::from_secs(10), file.faults(None));
+        let faults = walk.await.expect("it ends");
+        assert_eq!(faults[0], Fault::Missing { from: 12, to: 8_999_999_999_999_999_999 }, "{change}: {faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_lost_its_place_to_get_another_is_found() {
+    let file = File::of_twelve().await;
+    file.tamper("UPDATE audit_entries SET sequence = NULL, hash = NULL WHERE sequence = 5").await;
+    assert_eq!(file.faults(None).await, [Fault::Missing { from: 5, to: 5 }]);
+    file.gate.audit().finish().await;
+    assert_eq!(file.head().await.sequence, 13, "it is chained once more, at the end");
+    assert_eq!(file.faults(None).await, [Fault::Missing { from: 5, to: 5 }]);
+}
+
+#[tokio::test]
+async fn under_another_key_what_was_before_fits_no_more_and_what_comes_after_does() {
+    let file = File::of_twelve().await;
+    let anchor = file.head().await;
+    let other = AuditKey::new(Some("another-audit-key-of-more-than-32-characters".into()));
+    let parts = Parts { repository: file.repository.clone(), audit_key: other.clone(), ..Parts::in_memory().unwrap() };
+    let gate = Gate::new(parts);
+    gate.app.workspaces.create(&admin(), workspace("later"), None, None).await.unwrap();
+    gate.audit().finish().await;
+    let found = verify(&*file.repository, &other, Some(anchor)).await.unwrap();
+    assert_eq!(found.faults, (1..=12).map(Fault::Altered).collect::<Vec<_>>());
+    assert_eq!((found.entries, found.anchored), (13, 12));
+    assert_eq!(file.faults(Some(anchor)).await, [Fault::Altered(13)], "under the old one it is the other way round");
+}
+
+#[tokio::test]
+async fn a_chain_of_many_batches_is_walked_and_exported_whole() {
+    let file = File::of_twelve().await;
+    let place = Place { address: None, request_id: "r" };
+    for number in 0..2_600 {
+        file.gate.app.audit.collector.failed(&format!("auth.code_{number}"), None, place);
+    }
+    file.gate.audit().finish().await;
+    let found = file.verify(None).await;
+    assert!(found.holds() && found.entries == 2_612, "{found:?}");
+    let mut out = Vec::new();
+    let exported = export(&mut *file.repository.view().await.unwrap(), 0, &mut out).await.unwrap();
+    assert_eq!((exported.entries, exported.head), (2_612, found.head));
+    file.tamper("UPDATE audit_entries SET code = 'x' WHERE sequence % 10 = 0").await;
+    let found = file.verify(None).await;
+    assert_eq!((found.faults.len(), found.more_faults), (100, 161), "a hundred are named, the rest is counted");
+}
+
+/// The chain's rule as docs/audit.md tells it, in another program's words: from lines of an export alone.
+fn hash_of(key: &str, before: &[u8], line: &serde_json::Value) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    let time: jiff::Timestamp = line["time"].as_str().unwrap().parse().unwrap();
+    let number = |name: &str| Some(line[name].to_string());
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let who = &line["identity"];
+    let fields = [
+        Some("tidegate.audit.1".to_owned()),
+        number("sequence"),
+        Some(time.as_microsecond().to_string()),
+        text(&who["kind"]),
+        text(&who["issuer"]),
+        text(&who["subject"]),
+        text(&who["actor"]),
+        text(&line["action"]),
+        text(&line["target"]),
+        text(&line["workspace_id"]),
+        text(&line["outcome"]),
+        text(&line["code"]),
+        text(&line["ip"]),
+        text(&line["request_id"]),
+        number("count"),
+    ];
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(before);
+    for field in fields {
+        mac.update(field.map_or("-".to_owned(), |text| format!("{}:{text}", text.len())).as_bytes());
+    }
+    data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())
+}
+
+#[tokio::test]
+async fn an_export_is_verified_by_whoever_has_the_key_and_the_documentation() {
+    let file = File::of_twelve().await;
+    let place = Place { address: Some(IpAddr::from([192, 0, 2, 1])), request_id: "r-ä" };
+    let of = Suspect { kind: IdentityKind::User, issuer: Some("corp".into()), subject: "1:ä".into(), token_id: None };
+    file.gate.app.audit.collector.failed("auth.token_expired", Some(&of), place);
+    file.gate.audit().finish().await;
+    let mut out = Vec::new();
+    export(&mut *file.repository.view().await.unwrap(), 0, &mut out).await.unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (head, entries) = lines.split_last().unwrap();
+    assert_eq!(entries.len(), 13);
+    let mut before = vec![0; 32];
+    for line in entries {
+        let hash = hash_of(KEY, &before, line);
+        assert_eq!(line["hash"], hash, "{line}");
+        before = data_encoding::HEXLOWER.decode(hash.as_bytes()).unwrap();
+    }
+    assert_eq!(head["head"], format!("13:{}", data_encoding::HEXLOWER.encode(&before)));
 }
 
 #[tokio::test]

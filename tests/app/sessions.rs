@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use josekit::jwk::{
@@ -13,29 +14,34 @@ use serde_json::{Value, json};
 use tidegate::{
     adapters::auth::sessions::{SessionKey, SessionKeyError, SessionTokens},
     app::{
+        audit::Wanted,
         authenticate::{Caller, Credential, Mode},
         error::{AppError, Noun},
         service_tokens::{NewRotation, NewServiceToken},
         sessions::{MadeSession, NewSession},
+        tasks::TaskFilter,
     },
     domain::{
         bearer::BearerToken,
+        engine::{Handle, ProcessKey},
         identity::{CredentialKind, Identity, IdentityKind},
         ids::{RevocationId, WorkflowId},
-        issuer::Provision,
+        issuer::{IssuerPolicy, Provision},
         json::JsonObject,
+        page::PageRequest,
         revocation::{Notice, Revocation, Revoked},
         scope::{Scope, Scopes},
+        text::Key,
         user::{IssuerName, Role},
         workspace::WorkspaceAccess,
     },
-    ports::token_validator::AuthError,
+    ports::token_validator::{AuthError, Rejection, TokenValidator, ValidatedToken},
     wiring::{Gate, Parts},
 };
 
 use super::{
     town::{Town, id as user},
-    world::{World, admin, id, new_token, only, workspace},
+    world::{World, admin, id, new_token, nothing, one_job, only, workspace},
 };
 use crate::support::people::{person, placed, policy};
 
@@ -184,6 +190,49 @@ async fn a_session_ends_with_the_secret_that_it_was_made_with() {
     world.judged(&world.session_token(&maker, at("demo")).await).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_secret_that_was_replaced_twice_brings_no_session_back() {
+    let world = World::of(|parts| Parts { session_ttl: SignedDuration::from_hours(1), ..parts });
+    world.workspace("demo").await;
+    let maker = world.maker(new_token("ci", MAKER, &["demo"])).await;
+    let rotate = async |seconds: i64| {
+        let new = NewRotation { overlap: Some(SignedDuration::from_secs(seconds)), ..NewRotation::default() };
+        world.app().tokens.rotate(&admin(), id("ci"), new, None).await.unwrap().1
+    };
+    let by_first = world.session_token(&maker, at("demo")).await;
+    let second = rotate(100).await;
+    let maker = world.judged(second.expose()).await.unwrap().identity;
+    let by_second = world.session_token(&maker, at("demo")).await;
+    world.judged(&by_first).await.unwrap();
+    world.pass(100);
+    assert_eq!(world.judged(&by_first).await.unwrap_err(), AuthError::TokenExpired);
+    rotate(100).await;
+    assert_eq!(world.judged(&by_first).await.unwrap_err(), AuthError::TokenExpired, "not while the second works on");
+    world.judged(&by_second).await.unwrap();
+    world.pass(100);
+    assert_eq!(world.judged(&by_second).await.unwrap_err(), AuthError::TokenExpired);
+}
+
+#[tokio::test]
+async fn sessions_end_when_another_bootstrap_token_is_configured() {
+    let one = World::of(|parts| Parts { sessions: Some(tokens("chatkit", KEY)), ..parts });
+    one.workspace("demo").await;
+    let replica = |token: &str| {
+        let parts = Parts { repository: Arc::new(one.repository.clone()), clock: one.clock.clone(), ..parts() };
+        Gate::new(Parts { sessions: Some(tokens("chatkit", KEY)), ..parts }.with_bootstrap_token(token))
+    };
+    let (first, again) = (replica("a-first-bootstrap-token-0123456789"), replica("a-first-bootstrap-token-0123456789"));
+    let root = judge(&first, "a-first-bootstrap-token-0123456789").await.unwrap().identity;
+    let token = first.app.sessions.create(&root, at("demo")).await.unwrap().client_secret;
+    let token = token.expose_secret();
+    for gate in [&first, &again] {
+        let who = judge(gate, token).await.unwrap().identity;
+        assert_eq!((who.kind, who.rights.reach()), (IdentityKind::Bootstrap, only(&["demo"])));
+    }
+    let another = replica("another-bootstrap-token-0123456789");
+    assert_eq!(judge(&another, token).await.unwrap_err(), AuthError::TokenRevoked);
+}
+
 async fn ada(town: &Town) -> Identity {
     town.who(&town.token(person("ada"))).await.unwrap().as_ref().clone()
 }
@@ -205,6 +254,32 @@ async fn a_session_is_cut_to_the_memberships_that_its_maker_has_now() {
     assert!(may(Scope::WorkflowsRead).await && !may(Scope::WorkflowsExecute).await);
     town.remove("ada").await;
     assert_eq!(town.who(&token).await.unwrap().rights.reach(), WorkspaceAccess::none());
+}
+
+#[tokio::test]
+async fn a_session_of_a_persons_own_token_is_cut_to_what_the_person_has_now() {
+    let town = town().await;
+    let secret = town.world.mint(&ada(&town).await, new_token("hers", MAKER, &["demo"])).await.1;
+    let hers = town.who(secret.expose()).await.unwrap();
+    let token = town.world.session_token(&hers, at("demo")).await;
+    let may = async |scope: Scope| town.who(&token).await.unwrap().may(scope, &workspace("demo"));
+    assert!(may(Scope::WorkflowsRead).await && may(Scope::WorkflowsExecute).await);
+    town.put("ada", Role::Viewer).await;
+    assert!(may(Scope::WorkflowsRead).await && !may(Scope::WorkflowsExecute).await);
+    town.remove("ada").await;
+    assert!(!may(Scope::WorkflowsRead).await);
+    assert_eq!(town.who(&token).await.unwrap().rights.reach(), WorkspaceAccess::none());
+}
+
+#[tokio::test]
+async fn a_session_of_who_is_nobodys_member_follows_them_when_they_become_one() {
+    let open = IssuerPolicy { default_workspaces: only(&["demo"]), ..policy(Provision::User) };
+    let town = Town::of(open).await;
+    let token = town.world.session_token(&ada(&town).await, at("demo")).await;
+    let may = async |scope: Scope| town.who(&token).await.unwrap().may(scope, &workspace("demo"));
+    assert!(may(Scope::WorkflowsExecute).await);
+    town.put("ada", Role::Viewer).await;
+    assert!(may(Scope::WorkflowsRead).await && !may(Scope::WorkflowsExecute).await);
 }
 
 #[tokio::test]
@@ -239,6 +314,76 @@ async fn a_session_ends_when_its_makers_token_session_or_person_is_revoked() {
         town.world.app().core.commands.signals().standing.apply([Notice::Revoked(revocation)]);
         assert_eq!(town.who(&token).await.unwrap_err(), AuthError::TokenRevoked, "{revoked:?}");
     }
+}
+
+#[tokio::test]
+async fn a_session_for_a_workflow_reaches_that_one_and_nothing_else() {
+    let world = world().await;
+    let deployed = async |key: &str| world.deploy(&admin(), "demo", &one_job(key)).await;
+    let (own, other) = (deployed("own").await, deployed("other").await);
+    let (its, others) = (own.processes[0].workflow, other.processes[0].workflow);
+    let scopes = [MAKER, &[Scope::WorkflowsWrite, Scope::JobsWork, Scope::VaultRead]].concat();
+    let maker = world.maker(new_token("ci", &scopes, &["demo"])).await;
+    let order = NewSession { workflow: Some(its), ..NewSession::default() };
+    let who = world.judged(&world.session_token(&maker, order).await).await.unwrap().identity;
+    let (app, who) = (world.app(), &*who);
+    assert_eq!(who.rights.scopes_in(&workspace("demo")), left(&[Scope::WorkflowsRead, Scope::WorkflowsExecute]));
+
+    let started = app.executions.start(who, its, nothing(), None, None).await.unwrap().value;
+    assert_eq!(app.workflows.get(who, its).await.unwrap().id, its);
+    assert_eq!(app.executions.get(who, started.id).await.unwrap().id, started.id);
+    let instance = Handle::new(started.engine, started.instance.unwrap()).to_string();
+    app.processes.variables(who, &instance).await.unwrap();
+    app.events.may_follow(who, its).await.unwrap();
+    app.executions.cancel(who, started.id, None).await.unwrap();
+
+    let running = app.executions.start(&maker, others, nothing(), None, None).await.unwrap().value;
+    let foreign = Handle::new(running.engine, running.instance.unwrap()).to_string();
+    let refused = [
+        app.workflows.get(who, others).await.err(),
+        app.executions.start(who, others, nothing(), None, None).await.err(),
+        app.executions.get(who, running.id).await.err(),
+        app.executions.cancel(who, running.id, None).await.err(),
+        app.events.may_follow(who, others).await.err(),
+        app.processes.variables(who, &foreign).await.err(),
+        app.deployments.get(who, own.id).await.err(),
+    ];
+    for error in refused {
+        assert!(matches!(error, Some(AppError::NotFound(_))), "{error:?}");
+    }
+    let (key, page) = (ProcessKey::parse("own").unwrap(), PageRequest::default());
+    let refused = [
+        app.workflows.list(who, None, None, &page).await.err(),
+        app.workflows.list(who, Some(&workspace("demo")), None, &page).await.err(),
+        app.deployments.list(who, None, None, &page).await.err(),
+        app.tasks.inbox(who, TaskFilter::default(), &page).await.err(),
+        app.processes.start(who, key, None, None, nothing(), None).await.err(),
+        app.messages.broadcast(who, Key::parse("x").unwrap(), None, nothing()).await.err(),
+    ];
+    for error in refused {
+        assert!(matches!(error, Some(AppError::Auth(AuthError::WorkspaceForbidden))), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn making_a_session_is_entered_in_the_audit_and_failing_to_is_not() {
+    let world = world().await;
+    let maker = world.maker(new_token("ci", MAKER, &["demo", "other"])).await;
+    let token = world.session_token(&maker, at("demo")).await;
+    let both = world.session_token(&maker, NewSession::default()).await;
+    refused(world.session(&maker, at("nobodys"))).await;
+    let long = JsonObject::from_iter([("note".to_owned(), Value::from("a".repeat(3_000)))]);
+    world.session(&maker, NewSession { metadata: Some(long), ..at("demo") }).await.unwrap_err();
+    world.gate.audit().finish().await;
+    let wanted = Wanted { action: Some("session.create".to_owned()), ..Wanted::default() };
+    let found = world.app().audit.list(&admin(), wanted, &PageRequest::default()).await.unwrap().items;
+    let id = |token: &str| {
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&claims).unwrap()["jti"].as_str().map(str::to_owned)
+    };
+    let said: Vec<_> = found.iter().map(|entry| (entry.target.clone(), entry.workspace.clone())).collect();
+    assert_eq!(said, [(id(&both), None), (id(&token), Some(workspace("demo")))]);
+    assert!(found.iter().all(|entry| entry.identity.subject == "ci" && entry.identity.kind == IdentityKind::Service));
 }
 
 #[tokio::test]
@@ -294,7 +439,7 @@ async fn without_a_key_there_are_no_sessions() {
 }
 
 fn tokens(audience: &str, key: &str) -> Arc<SessionTokens> {
-    Arc::new(SessionTokens::new("tidegate", audience, SessionKey::parse("HS256", key).unwrap()))
+    Arc::new(SessionTokens::new("tidegate", audience, SessionKey::parse("HS256", key).unwrap()).unwrap())
 }
 
 const KEY: &str = "a key of thirty-two bytes or more";
@@ -313,14 +458,54 @@ async fn replicas_with_one_key_know_each_others_sessions_and_nobody_elses() {
     let another = "another key of thirty-two bytes or more";
     assert_eq!(judge(&replica(tokens("chatkit", another)), &token).await.unwrap_err(), AuthError::InvalidToken);
     assert_eq!(judge(&replica(tokens("others", KEY)), &token).await.unwrap_err(), AuthError::InvalidAudience);
-    let elsewhere = SessionTokens::new("elsewhere", "chatkit", SessionKey::parse("HS256", KEY).unwrap());
-    assert_eq!(judge(&replica(Arc::new(elsewhere)), &token).await.unwrap_err(), AuthError::InvalidToken);
+    let elsewhere = SessionTokens::new("elsewhere", "chatkit", SessionKey::parse("HS256", KEY).unwrap()).unwrap();
+    assert_eq!(judge(&replica(Arc::new(elsewhere)), &token).await.unwrap_err(), AuthError::InvalidIssuer);
     let session = one.session_token(&admin(), at("demo")).await;
     assert_eq!(
         judge(&replica(tokens("chatkit", KEY)), &session).await.unwrap_err(),
         AuthError::TokenRevoked,
         "where there is no bootstrap token, none has made it"
     );
+}
+
+/// Takes everything that looks like a JWT, and refuses it.
+#[derive(Debug)]
+struct Greedy;
+
+#[async_trait]
+impl TokenValidator for Greedy {
+    fn recognizes(&self, token: &BearerToken) -> bool {
+        token.expose().starts_with("eyJ")
+    }
+
+    async fn validate(&self, _: &BearerToken) -> Result<ValidatedToken, Rejection> {
+        Err(AuthError::UnsupportedAlgorithm.into())
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_judged_where_jwts_are_after_all_who_go_by_a_prefix() {
+    let world = World::of(|parts| Parts { validators: vec![Arc::new(Greedy)], ..parts });
+    world.workspace("demo").await;
+    let maker = world.maker(new_token("ci", MAKER, &["demo"])).await;
+    let token = world.session_token(&maker, at("demo")).await;
+    assert_eq!(world.judged(&token).await.unwrap_err(), AuthError::UnsupportedAlgorithm);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_session_is_told_of_whom_it_stands_for() {
+    let world = world().await;
+    let maker = world.maker(new_token("ci", MAKER, &["demo"])).await;
+    let token = world.session_token(&maker, at("demo")).await;
+    world.app().tokens.revoke(&admin(), id("ci"), None, false).await.unwrap();
+    let credential = Credential::Bearer(BearerToken::new(token));
+    let rejection = world.app().authenticator.admit(&credential, None).await.unwrap_err();
+    let of = rejection.of.unwrap();
+    assert_eq!(
+        (rejection.error, of.kind, of.issuer.as_deref()),
+        (AuthError::TokenRevoked, IdentityKind::Service, None)
+    );
+    assert_eq!((of.subject.as_str(), of.token_id.as_deref()), ("ci", Some("ci")));
 }
 
 fn parts() -> Parts {
@@ -377,7 +562,7 @@ async fn every_algorithm_signs_what_it_verifies() {
     ] {
         let key = SessionKey::parse(algorithm, &text).unwrap();
         assert_eq!(format!("{key:?}"), format!("SessionKey({algorithm}, [redacted])"));
-        let tokens = Arc::new(SessionTokens::new("tidegate", "chatkit", key));
+        let tokens = Arc::new(SessionTokens::new("tidegate", "chatkit", key).unwrap());
         let world = World::of(|parts| Parts { sessions: Some(tokens), ..parts });
         world.workspace("demo").await;
         let maker = world.maker(new_token("ci", MAKER, &["demo"])).await;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use sea_orm::ConnectionTrait;
 use tidegate::{
     adapters::persistence::{
         memory::MemoryRepository,
@@ -21,6 +22,7 @@ use tidegate::{
         identity::Identity,
         issuer::Provision,
         page::PageRequest,
+        revocation::Notice,
         scope::Scope,
         service_token::{HashedToken, ServiceToken},
         user::Role,
@@ -112,6 +114,30 @@ async fn a_removed_membership_holds_at_the_other_within_a_second(pair: &Pair) {
         let (theirs, tokens) = tokio::join!(pair.lag(&token, false), pair.lag(&secret, false));
         assert!(theirs < SOON && tokens < SOON, "{theirs:?} {tokens:?}");
     }
+}
+
+/// Lines are read again for 30 s: one of a unit that took longer must not be older than that when it commits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_line_of_the_log_is_as_young_as_its_commit() {
+    let database = TestDatabase::fresh().await;
+    let config = DatabaseConfig::new(DatabaseUrl::parse(&database.url()).unwrap());
+    let repository = SeaOrmRepository::connect(&config).await.unwrap();
+    repository.migrate().await.unwrap();
+    let pair = Pair::on(Arc::new(repository));
+    let told = pair.gates[0].app.core.commands.run(|unit| {
+        Box::pin(async move {
+            unit.tell(Notice::Memberships(id("ada")));
+            tokio::time::sleep(SOON / 2).await;
+            Ok(crate::support::town::now().as_microsecond())
+        })
+    });
+    let told = told.await.unwrap();
+    let connection = sea_orm::Database::connect(database.url()).await.unwrap();
+    let lines = "SELECT count(*) AS lines FROM revocation_log WHERE kind = 'memberships' AND logged_at >= ";
+    let backend = connection.get_database_backend();
+    let query = sea_orm::Statement::from_string(backend, format!("{lines}{}", told - 50_000));
+    let row = connection.query_one_raw(query).await.unwrap().unwrap();
+    assert_eq!(row.try_get::<i64>("", "lines").unwrap(), 1);
 }
 
 /// What a person is about to mint when they are revoked ends with them; what they begin to mint then is never made.

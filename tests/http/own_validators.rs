@@ -66,7 +66,8 @@ impl Repository for Watched {
     }
 
     async fn view(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError> {
-        if let Some(context) = context::current() {
+        // While nobody is named yet, nothing could be passed on.
+        if let Some(context) = context::current().filter(|context| context.identity.authenticated()) {
             self.seen.lock().unwrap().push(context.forwardable.map(|token| token.expose().to_owned()));
         }
         self.within.view().await
@@ -126,12 +127,11 @@ async fn gate(prefix: &str) -> (TestGateway, Watched, Scripted) {
     let signed = JwtIssuer::new(signed, &upkeep).unwrap();
     let url = asked.url("/").parse().unwrap();
     let opaque = IntrospectionIssuer::new(policy("opaque"), prefix, url, "gate", SecretString::from("secret"));
-    let validators: Vec<Arc<dyn TokenValidator>> = vec![
-        Arc::new(IntrospectionValidator::new(vec![opaque], Arc::clone(&clock), Arc::clone(&signals)).unwrap()),
-        Arc::new(JwtValidator::new(vec![signed], clock, signals).unwrap()),
-    ];
+    let validators: Vec<Arc<dyn TokenValidator>> =
+        vec![Arc::new(IntrospectionValidator::new(vec![opaque], Arc::clone(&clock), Arc::clone(&signals)).unwrap())];
+    let jwts = Some(JwtValidator::new(vec![signed], clock, signals).unwrap());
     let issuers = vec![policy("signed").into(), policy("opaque").into()];
-    let parts = Parts { validators, issuers, ..parts.with_bootstrap_token(BOOTSTRAP) };
+    let parts = Parts { validators, jwts, issuers, ..parts.with_bootstrap_token(BOOTSTRAP) };
     let parts = parts.with_scheme(Arc::new(Badges), Arc::new(AsValidated));
     (TestGateway::of(parts, Settings::default()).await, watched, asked)
 }

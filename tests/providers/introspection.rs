@@ -17,7 +17,7 @@ use tidegate::{
     app::signals::Signals,
     domain::{
         bearer::BearerToken,
-        identity::Identity,
+        identity::{Identity, IdentityKind},
         ids::RevocationId,
         issuer::{IssuerPolicy, Provision},
         revocation::{Notice, Revocation, Revoked},
@@ -27,7 +27,7 @@ use tidegate::{
     ports::{
         clock::Clock,
         repository::{LogPosition, LogRead},
-        token_validator::{AuthError, Rejection, TokenValidator},
+        token_validator::{AuthError, Rejection, Suspect, TokenValidator},
     },
 };
 use tokio::time::Instant;
@@ -121,8 +121,14 @@ async fn scripted(reply: Reply) -> (Scripted, World) {
     (server, world)
 }
 
-fn told(issuer: &str, name: &str, error: AuthError) -> Rejection {
-    error.of(Some(issuer), name)
+fn told(issuer: &str, token: Option<&str>, error: AuthError) -> Rejection {
+    error.of(suspect(issuer, "ada", token))
+}
+
+/// A person of an issuer's, by a token of theirs.
+pub(super) fn suspect(issuer: &str, subject: &str, token: Option<&str>) -> Suspect {
+    let (issuer, subject, token_id) = (Some(issuer.to_owned()), subject.to_owned(), token.map(str::to_owned));
+    Suspect { kind: IdentityKind::User, issuer, subject, token_id }
 }
 
 /// An issuer in the gate's configuration for all that a real provider makes.
@@ -152,7 +158,7 @@ async fn a_real_providers_opaque_token_names_its_subject() {
 
     let foreign = provider.user_token("ada").audience("elsewhere").scope("workflows:read").opaque().mint().await;
     let world = real(&provider, &foreign);
-    assert_eq!(world.judge(&foreign).await.unwrap_err(), told("opaque", "ada", AuthError::InvalidAudience));
+    assert_eq!(world.judge(&foreign).await.unwrap_err(), told("opaque", None, AuthError::InvalidAudience));
 }
 
 #[tokio::test]
@@ -317,11 +323,11 @@ async fn what_was_revoked_is_refused_at_its_next_use() {
         let (server, world) = scripted(Reply::json(&active())).await;
         assert!(world.judge("op_1").await.is_ok());
         world.revoke(revoked.clone());
-        assert_eq!(world.judge("op_1").await, Err(told("opaque", "t1", AuthError::TokenRevoked)), "{revoked:?}");
+        assert_eq!(world.judge("op_1").await, Err(told("opaque", Some("t1"), AuthError::TokenRevoked)), "{revoked:?}");
         assert_eq!(server.count(), 1);
         // Said before that it has expired.
         world.pass(400);
-        assert_eq!(world.judge("op_2").await, Err(told("opaque", "t1", AuthError::TokenRevoked)), "{revoked:?}");
+        assert_eq!(world.judge("op_2").await, Err(told("opaque", Some("t1"), AuthError::TokenRevoked)), "{revoked:?}");
     }
 }
 
@@ -333,8 +339,8 @@ async fn what_is_revoked_while_it_is_asked_about_is_refused() {
         world.revoke(Revoked::Token { issuer: name(), jti: "t1".to_owned() });
     };
     let (judged, ()) = tokio::join!(world.judge("op_1"), revoked);
-    assert_eq!(judged, Err(told("opaque", "t1", AuthError::TokenRevoked)));
-    assert_eq!(world.judge("op_1").await, Err(told("opaque", "t1", AuthError::TokenRevoked)));
+    assert_eq!(judged, Err(told("opaque", Some("t1"), AuthError::TokenRevoked)));
+    assert_eq!(world.judge("op_1").await, Err(told("opaque", Some("t1"), AuthError::TokenRevoked)));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tidegate::{
     ports::token_validator::{AuthError, Rejection},
 };
 
-use super::introspection::{NOW, World, active, issuer};
+use super::introspection::{NOW, World, active, issuer, suspect};
 use crate::support::scripted::{Reply, Scripted};
 
 /// The answer with other claims; null takes one out.
@@ -58,13 +58,18 @@ async fn an_active_token_is_judged_like_any_other() {
         (json!({"workspace": "not a slug!"}), AuthError::InvalidToken),
         (json!({"typ": "Refresh"}), AuthError::InvalidToken),
     ] {
-        assert_eq!(judged(changes.clone()).await, Err(error.of(Some("opaque"), "t1")), "{changes}");
+        let subject = if changes["sub"] == "" { "t1" } else { "ada" };
+        let told = error.of(suspect("opaque", subject, Some("t1")));
+        assert_eq!(judged(changes.clone()).await, Err(told), "{changes}");
     }
     for sub in [json!(""), json!(7), json!(["ada"])] {
         assert_eq!(judged(json!({"sub": sub})).await.unwrap_err().error, AuthError::InvalidToken, "{sub}");
     }
     assert_eq!(judged(json!({"sub": null, "jti": null})).await, Err(AuthError::InvalidToken.into()));
-    assert_eq!(judged(json!({"exp": 1, "jti": null})).await, Err(AuthError::TokenExpired.of(Some("opaque"), "ada")));
+    assert_eq!(
+        judged(json!({"exp": 1, "jti": null})).await,
+        Err(AuthError::TokenExpired.of(suspect("opaque", "ada", None)))
+    );
 }
 
 #[tokio::test]

@@ -43,6 +43,15 @@ impl GateProcess {
         gate
     }
 
+    /// Runs the program beside the gate, on its database; gives whether that succeeded, and what was said.
+    pub(crate) fn beside(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = tidegate();
+        command.args(arguments).current_dir(&self.folder).env("TIDEGATE_DATABASE__URL", &self.database);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    }
+
     /// `kill -9`, whatever it is doing.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -116,6 +125,18 @@ impl Caller {
         let (status, body) = self.try_get(path).await.expect("an answer");
         assert_eq!(status, 200, "GET {path}: {body}");
         body
+    }
+
+    /// Every item of a list, page by page.
+    pub(crate) async fn all(&self, path: &str) -> Vec<Value> {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page =
+                self.get(&format!("{path}{}limit=200{cursor}", if path.contains('?') { '&' } else { '?' })).await;
+            items.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next_cursor"].as_str() else { return items };
+            cursor = format!("&cursor={next}");
+        }
     }
 
     /// Status and body of an answer; `None` when there was none.

@@ -54,10 +54,11 @@ impl TokenValidator for WithBootstrapToken {
         if !self.is_it(token) {
             return self.others.validate(token).await;
         }
+        let who = Identity::bootstrap(self.scopes.clone(), self.expires_at);
         if self.expires_at.is_some_and(|end| end <= self.clock.now()) {
             tracing::warn!("the bootstrap token was used after its end");
-            return Err(AuthError::TokenExpired.into()); // of nobody: it is never limited by identity
+            return Err(AuthError::TokenExpired.of(&who));
         }
-        Ok(ValidatedToken::own(Identity::bootstrap(self.scopes.clone(), self.expires_at)))
+        Ok(ValidatedToken::own(Identity { secret: Some(self.digest), ..who }))
     }
 }

@@ -84,7 +84,7 @@ impl ServiceTokenValidator {
         let mut owner = None;
         if let Some(id) = &token.owner {
             let cut = self.people.cut_to_owner(&identity.rights, id).await;
-            let (rights, person) = cut.map_err(|error| error.of(None, token.id.as_str()))?;
+            let (rights, person) = cut.map_err(|error| error.of(&identity))?;
             identity.rights = rights;
             owner = Some(person);
             self.in_force(&token, &hash)?;
@@ -102,8 +102,8 @@ impl ServiceTokenValidator {
             _ => token.judge(hash, self.clock.now()),
         };
         match verdict {
-            SecretVerdict::Expired => Err(AuthError::TokenExpired.of(None, token.id.as_str())),
-            SecretVerdict::Revoked => Err(AuthError::TokenRevoked.of(None, token.id.as_str())),
+            SecretVerdict::Expired => Err(AuthError::TokenExpired.of(&named_by(token, hash))),
+            SecretVerdict::Revoked => Err(AuthError::TokenRevoked.of(&named_by(token, hash))),
             SecretVerdict::Good(_) => Ok(()),
         }
     }
@@ -113,7 +113,8 @@ impl ServiceTokenValidator {
 fn named_by(token: &ServiceToken, secret: &HashedToken) -> Identity {
     let older = token.previous.filter(|previous| previous.hash == *secret).map(|previous| previous.ends_at);
     let who = Identity::service(token.id.as_str(), token.scopes.clone(), token.workspaces.clone());
-    Identity { issued_at: Some(token.issued_at), expires_at: older.or(token.expires_at), ..who }
+    let (issued_at, expires_at) = (Some(token.issued_at), older.or(token.expires_at));
+    Identity { issued_at, expires_at, secret: Some(*secret), ..who }
 }
 
 fn unavailable(error: &RepositoryError) -> AuthError {

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    fmt,
     fs::File,
     io::{IsTerminal, Read},
     net::IpAddr,
@@ -20,11 +21,18 @@ const DEFAULT_PROFILE: &str = "default";
 const FIRST_TOKEN: &str = "data/first-token";
 
 /// The environment variables that the command line reads.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Variables {
     environment: BTreeMap<String, OsString>,
     /// The working directory, if it is not the process's.
     folder: PathBuf,
+}
+
+/// Some of them are tokens.
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Variables").field("environment", &self.environment.keys()).finish_non_exhaustive()
+    }
 }
 
 impl Variables {
@@ -86,8 +94,8 @@ pub(super) fn resolve(options: &Options, variables: &Variables) -> Result<Connec
     let for_this_gate = parse(profile_url).is_ok_and(|theirs| theirs.origin() == url.origin());
     let of_profile = profile.service_token.filter(|_| for_this_gate).map(|token| (token, profile_name()));
     let of_variable = |name: &str| variables.get(name).map(|token| (SecretString::from(token), format!("${name}")));
-    let token = match (options.token.as_deref(), chosen) {
-        (Some(token), _) => Some((SecretString::from(token), "--token".to_owned())),
+    let token = match (options.token.clone(), chosen) {
+        (Some(token), _) => Some((token, "--token".to_owned())),
         (None, Some(_)) if of_profile.is_some() => of_profile,
         (None, _) => of_variable("TIDEGATE_TOKEN").or(of_profile).or_else(|| of_variable("ORCHEO_SERVICE_TOKEN")),
     };

@@ -22,6 +22,7 @@ mod sse;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use secrecy::{ExposeSecret, SecretString};
 
 pub use connection::Variables;
 pub use error::{CliError, exit};
@@ -69,7 +70,7 @@ struct Options {
     url: Option<String>,
     /// Bearer token; better in `TIDEGATE_TOKEN` or a profile, where the list of processes does not show it
     #[arg(long, global = true, value_name = "TOKEN")]
-    token: Option<String>,
+    token: Option<SecretString>,
     /// Profile of ~/.config/tidegate/cli.toml
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
@@ -160,7 +161,7 @@ pub struct ConfigOptions {
     pub bind: Option<String>,
     /// Set a key of the config, such as `telemetry.log_level=debug`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(String, SecretString)>,
 }
 
 /// What can be asked about the config.
@@ -181,9 +182,10 @@ pub struct CheckConfig {
     pub config: ConfigOptions,
 }
 
-fn key_and_value(text: &str) -> Result<(String, String), String> {
+fn key_and_value(text: &str) -> Result<(String, SecretString), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        // It may be a secret that is set.
+        Some((key, value)) if !key.is_empty() => Ok((key.trim().to_owned(), value.into())),
         _ => Err("must be KEY=VALUE, such as telemetry.log_level=debug".to_owned()),
     }
 }
@@ -196,7 +198,7 @@ impl Cli {
 
     /// The token of `--token`.
     pub fn token(&self) -> Option<&str> {
-        self.options.token.as_deref()
+        self.options.token.as_ref().map(ExposeSecret::expose_secret)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use poem::http::StatusCode;
 use poem_openapi::OpenApi;
 
 use super::{
@@ -22,6 +23,7 @@ use crate::{
     },
     domain::{
         audit::{AuditEntry, AuditIdentity, AuditOutcome},
+        identity::Identity,
         text::Key,
         workspace::WorkspaceId,
     },
@@ -102,15 +104,32 @@ impl From<AuditEntry> for AuditEventBody {
     }
 }
 
-/// Bad credentials and uses of the bootstrap token come into the audit.
+/// Bad credentials, who is kept out, and uses of the bootstrap token come into the audit.
 pub(super) fn note_entrance(app: &App, outcome: &Result<Caller, Rejection>, place: Place<'_>) {
+    let collector = &app.audit.collector;
     match outcome {
-        Ok(caller) => app.audit.collector.let_in(&caller.identity, place),
-        Err(Rejection { error, of }) if error.is_failure() => {
+        Ok(caller) => collector.let_in(&caller.identity, place),
+        Err(Rejection { error, of }) => {
             let problem = Problem::from(error.clone());
-            app.audit.collector.failed(problem.code().name, of.as_ref(), place);
+            if error.is_failure() {
+                collector.failed(problem.code().name, of.as_ref(), place);
+            } else if problem.http_status() == StatusCode::FORBIDDEN {
+                collector.kept_out(problem.code().name, of.as_ref(), place);
+            }
         }
-        Err(_) => {}
+    }
+}
+
+/// A caller who may not do what they asked for comes into the audit.
+pub(super) fn note_refusal(
+    app: &App,
+    who: &Identity,
+    problem: &Problem,
+    operation: Option<&'static str>,
+    place: Place<'_>,
+) {
+    if problem.http_status() == StatusCode::FORBIDDEN {
+        app.audit.collector.refused(who, problem.code().name, operation, place);
     }
 }
 

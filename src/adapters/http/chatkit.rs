@@ -22,7 +22,7 @@ pub(super) struct ChatkitApi {
 request! {
     /// What a session is for.
     pub(super) struct NewSessionBody {
-        /// A workflow: the session is for its workspace.
+        /// A workflow: the session is for it alone, and starts and follows it.
         optional workflow_id ("workflow_id"): WorkflowId,
         /// Another name of `workflow_id`.
         optional workflow_id_too ("workflowId"): WorkflowId,

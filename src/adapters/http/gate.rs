@@ -55,6 +55,8 @@ pub(super) struct Gate {
     /// What runs, and which query parameters it knows: in the order of the table.
     pub(super) routes: Vec<Route>,
     pub(super) tasks: TaskTracker,
+    /// Who asks before anybody has said who that is.
+    pub(super) nobody: Arc<Identity>,
 }
 
 /// What an operation runs.
@@ -252,7 +254,10 @@ impl Gate {
         let address = entry.address;
         let running = endpoint.call(std::mem::take(request));
         let answered = async {
-            let Some(Caller { identity, forwardable }) = caller else { return running.await };
+            let (identity, forwardable) = match caller {
+                Some(caller) => (caller.identity, caller.forwardable),
+                None => (Arc::clone(&self.nobody), None),
+            };
             let context = AuthContext { identity, forwardable, request_id, address, traceparent };
             context::scope(context, running).await
         };
@@ -297,17 +302,24 @@ impl Gate {
 
     /// The caller. Bad credentials and uses of the bootstrap token come into the audit.
     async fn authenticated(&self, credential: &Credential, entry: &mut Entry) -> Result<Caller, Problem> {
-        let outcome = self.app.authenticator.admit(credential, entry.address).await;
+        // What comes of letting somebody in, a workspace of their own say, came of this request.
+        let context = AuthContext {
+            identity: Arc::clone(&self.nobody),
+            forwardable: None,
+            request_id: Arc::clone(&entry.id),
+            address: entry.address,
+            traceparent: None,
+        };
+        let outcome = context::scope(context, self.app.authenticator.admit(credential, entry.address)).await;
         audit::note_entrance(&self.app, &outcome, entry.place());
         let caller = outcome.map_err(|rejection| rejection.error)?;
         entry.identity = Some(Arc::clone(&caller.identity));
         Ok(caller)
     }
 
-    /// A caller who may not do what they asked for comes into the audit.
     fn audit_refusal(&self, problem: &Problem, entry: &Entry) {
-        if let Some(who) = entry.identity.as_ref().filter(|_| problem.http_status() == StatusCode::FORBIDDEN) {
-            self.app.audit.collector.refused(who, problem.code().name, entry.operation, entry.place());
+        if let Some(who) = &entry.identity {
+            audit::note_refusal(&self.app, who, problem, entry.operation, entry.place());
         }
     }
 

@@ -101,7 +101,10 @@ pub use self::{
     server::serve,
     workos_events::WorkosWebhook,
 };
-use crate::app::App;
+use crate::{
+    app::App,
+    domain::{identity::Identity, scope::Scopes, workspace::WorkspaceAccess},
+};
 
 /// How the HTTP API behaves.
 #[derive(Debug, Clone)]
@@ -218,6 +221,7 @@ pub fn routes(
         matcher: Matcher::of(OPERATIONS),
         routes,
         tasks: app.core.commands.tasks().clone(),
+        nobody: Arc::new(Identity::anonymous(Scopes::new(), WorkspaceAccess::none())),
         app,
         settings,
     }

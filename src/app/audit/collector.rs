@@ -14,7 +14,7 @@ use super::{action, kept};
 use crate::{
     domain::{
         audit::{AuditIdentity, AuditOutcome, NewAuditEntry},
-        identity::{Identity, IdentityKind},
+        identity::{CredentialKind, Identity, IdentityKind},
     },
     ports::{
         clock::Clock,
@@ -108,16 +108,14 @@ impl Collector {
 
     /// A presented credential was refused; `of` says whose it is, where that is sure.
     pub fn failed(&self, code: &str, of: Option<&Suspect>, place: Place<'_>) {
-        let identity = match of {
-            None => anonymous(),
-            Some(suspect) => AuditIdentity {
-                kind: if suspect.issuer.is_some() { IdentityKind::User } else { IdentityKind::Service },
-                issuer: suspect.issuer.as_deref().map(kept),
-                subject: kept(&suspect.name),
-                actor: None,
-            },
-        };
+        let identity = of.map_or_else(anonymous, named);
         self.note(SINGLY, self.entry(identity, action::AUTH_FAILURE, AuditOutcome::Refused, Some(code), place));
+    }
+
+    /// Who came with a good credential is not let in.
+    pub fn kept_out(&self, code: &str, of: Option<&Suspect>, place: Place<'_>) {
+        let identity = of.map_or_else(anonymous, named);
+        self.note(SINGLY, self.entry(identity, action::AUTH_REFUSAL, AuditOutcome::Refused, Some(code), place));
     }
 
     /// A caller may not do what they asked for.
@@ -128,7 +126,8 @@ impl Collector {
 
     /// A caller was let in. Only the bootstrap token's uses are of interest.
     pub fn let_in(&self, who: &Identity, place: Place<'_>) {
-        if who.kind == IdentityKind::Bootstrap {
+        // A session made with it has an entry of its own, of its making.
+        if who.credential == CredentialKind::Bootstrap {
             self.note(USES_SINGLY, self.entry(who.into(), action::BOOTSTRAP_USE, AuditOutcome::Allowed, None, place));
         }
     }
@@ -267,6 +266,11 @@ fn gather(rest: &mut Option<NewAuditEntry>, entry: NewAuditEntry) {
             NewAuditEntry { count, target: None, request_id: None, ..entry }
         }
     });
+}
+
+fn named(suspect: &Suspect) -> AuditIdentity {
+    let Suspect { kind, issuer, subject, .. } = suspect;
+    AuditIdentity { kind: *kind, issuer: issuer.as_deref().map(kept), subject: kept(subject), actor: None }
 }
 
 fn anonymous() -> AuditIdentity {

@@ -4,10 +4,10 @@ use std::io;
 
 use serde_json::{Value, json};
 
-use super::chain::{ZERO, head_text};
+use super::chain::head_text;
 use crate::{
     domain::{audit::AuditEntry, workspace::WorkspaceId},
-    ports::repository::{AuditHead, RepositoryError, UnitOfWork},
+    ports::repository::{AuditHead, RepositoryError, UnitOfWork, Unreadable},
 };
 
 /// How many entries are read at once.
@@ -29,31 +29,42 @@ pub enum ExportError {
 pub struct Exported {
     /// How many entries.
     pub entries: u64,
+    /// How many of them cannot be read back.
+    pub unreadable: u64,
     /// The last one: an anchor for [`verify`](super::verify).
     pub head: AuditHead,
 }
 
-/// Writes the entries after a number, one a line as the API shows them, and at the end a line with the head.
+/// Writes the entries after a number, one a line as the API shows them, and at the end a line with the head. Of an entry that
+/// cannot be read back the line says that.
 ///
 /// # Errors
 /// [`ExportError`].
 pub async fn export(
     view: &mut dyn UnitOfWork,
-    after: u64,
+    mut after: u64,
     out: &mut (dyn io::Write + Send),
 ) -> Result<Exported, ExportError> {
-    let mut exported = Exported { entries: 0, head: AuditHead { sequence: after, ..ZERO } };
+    let mut exported = Exported { entries: 0, unreadable: 0, head: view.audit().head().await? };
     loop {
-        let entries = view.audit().read(exported.head.sequence, BATCH).await?;
-        let Some(last) = entries.last() else { break };
-        exported.head = AuditHead { sequence: last.sequence, hash: last.hash };
-        exported.entries = exported.entries.saturating_add(entries.len().try_into().unwrap_or(u64::MAX));
-        for entry in &entries {
-            writeln!(out, "{}", line(entry))?;
+        let entries = view.audit().read(after, BATCH).await?;
+        if entries.is_empty() {
+            break;
         }
-    }
-    if exported.entries == 0 {
-        exported.head = view.audit().head().await?;
+        for entry in &entries {
+            exported.entries += 1;
+            match entry {
+                Ok(entry) => {
+                    exported.head = AuditHead { sequence: entry.sequence, hash: entry.hash };
+                    writeln!(out, "{}", line(entry))?;
+                }
+                Err(Unreadable { sequence }) => {
+                    exported.unreadable += 1;
+                    writeln!(out, "{}", json!({ "sequence": sequence, "unreadable": true }))?;
+                }
+            }
+            after = entry.as_ref().map_or_else(|unreadable| unreadable.sequence, |entry| entry.sequence);
+        }
     }
     writeln!(out, "{}", json!({ "head": head_text(&exported.head) }))?;
     out.flush()?;

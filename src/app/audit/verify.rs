@@ -25,7 +25,7 @@ pub enum Fault {
     },
     /// An entry's hash does not fit: it was altered, or is in another's place.
     Altered(u64),
-    /// An entry, at or after this number, cannot be read: it was altered.
+    /// An entry cannot be read: it was altered.
     Unreadable(u64),
     /// The head in the database names another last entry than there is.
     Head(AuditHead),
@@ -44,7 +44,7 @@ impl fmt::Display for Fault {
                 write!(f, "entry {sequence} does not fit the chain: it was altered, or is in another's place")
             }
             Self::Unreadable(sequence) => {
-                write!(f, "entry {sequence}, or the next there is, cannot be read: it was altered")
+                write!(f, "entry {sequence} cannot be read: it was altered")
             }
             Self::Head(head) => write!(f, "the head in the database, {}, is not the last entry", head_text(head)),
             Self::Truncated(anchor) => {
@@ -101,31 +101,17 @@ pub async fn verify(
     };
     let mut walk = Walk::new(key, head, anchor);
     loop {
-        let after = walk.last.sequence;
-        let Some(entries) = read(repository, after, BATCH).await? else {
-            // One of them cannot be read: one by one, until it is found.
-            match read(repository, after, 1).await? {
-                Some(one) => one.iter().for_each(|entry| walk.step(entry)),
-                None => walk.skip(),
-            }
-            continue;
-        };
+        // A view each: what is walked for long holds nothing.
+        let entries = repository.view().await?.audit().read(walk.last.sequence, BATCH).await?;
         if entries.is_empty() {
-            break;
+            return Ok(walk.end());
         }
         for entry in &entries {
-            walk.step(entry);
+            match entry {
+                Ok(entry) => walk.step(entry),
+                Err(unreadable) => walk.pass_over(unreadable.sequence),
+            }
         }
-    }
-    Ok(walk.end())
-}
-
-/// Entries after a number; `None` when one of them cannot be read back. A view is spent after that.
-async fn read(repository: &dyn Repository, after: u64, limit: u32) -> Result<Option<Vec<AuditEntry>>, RepositoryError> {
-    match repository.view().await?.audit().read(after, limit).await {
-        Ok(entries) => Ok(Some(entries)),
-        Err(RepositoryError::Corrupt { .. }) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -159,11 +145,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn step(&mut self, entry: &AuditEntry) {
+    /// Comes to an entry of this number; says whether it is the next one.
+    fn reach(&mut self, sequence: u64) -> bool {
         let next = self.last.sequence.saturating_add(1);
-        if entry.sequence > next {
-            self.fault(Fault::Missing { from: next, to: entry.sequence.saturating_sub(1) });
-        } else if entry.sequence != next || (self.known && self.key.hash(&self.last.hash, entry) != entry.hash) {
+        if sequence > next {
+            self.fault(Fault::Missing { from: next, to: sequence.saturating_sub(1) });
+        }
+        sequence == next
+    }
+
+    fn step(&mut self, entry: &AuditEntry) {
+        let is_next = self.reach(entry.sequence);
+        if is_next && self.known && self.key.hash(&self.last.hash, entry) != entry.hash {
             self.fault(Fault::Altered(entry.sequence));
         }
         self.entries = self.entries.saturating_add(1);
@@ -179,11 +172,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Passes over an entry that cannot be read.
-    fn skip(&mut self) {
-        let sequence = self.last.sequence.saturating_add(1);
+    fn pass_over(&mut self, sequence: u64) {
+        self.reach(sequence);
         self.fault(Fault::Unreadable(sequence));
         self.last.sequence = sequence;
         self.known = false;
+        self.head_found |= self.head.is_some_and(|head| head.sequence == sequence);
     }
 
     fn end(mut self) -> Verification {

@@ -35,7 +35,7 @@ impl AuditWork {
     pub fn start(&self, tasks: &TaskTracker, stop: &CancellationToken) {
         begin(tasks, stop, self.clone().write_down());
         begin(tasks, stop, self.clone().chain());
-        begin(tasks, stop, self.clone().tell_head());
+        begin(tasks, stop, self.clone().tell_heads());
     }
 
     async fn write_down(self) {
@@ -65,20 +65,27 @@ impl AuditWork {
         }
     }
 
-    async fn tell_head(self) {
+    async fn tell_heads(self) {
         loop {
             tokio::time::sleep(TELL_EVERY).await;
-            match self.sequencer.head().await {
-                Ok(head) => {
-                    tracing::info!(target: "tidegate::audit", head = %head_text(&head), "the head of the audit");
-                }
-                Err(error) => tracing::warn!(error = %error, "the head of the audit cannot be read"),
-            }
+            self.tell_head().await;
         }
     }
 
-    /// Writes down and chains what is left, when the tasks have ended.
+    async fn tell_head(&self) {
+        match self.sequencer.head().await {
+            Ok(head) => tracing::info!(target: "tidegate::audit", head = %head_text(&head), "the head of the audit"),
+            Err(error) => tracing::warn!(error = %error, "the head of the audit cannot be read"),
+        }
+    }
+
+    /// Writes down and chains what is left, when the tasks have ended, and tells the log where the chain ends then.
     pub async fn finish(&self) {
+        self.write_last().await;
+        self.tell_head().await;
+    }
+
+    async fn write_last(&self) {
         if let Err(error) = self.collector.write_all().await {
             tracing::warn!(error = %error, "the last entries of the audit could not be written down");
         }

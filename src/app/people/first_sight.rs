@@ -86,7 +86,7 @@ async fn enter(unit: &mut Unit, who: &Identity, user: User, workspace: Option<Wo
         }
         unit.uow().memberships().put(&membership).await?;
     }
-    unit.tell(Notice::Memberships(user.id)).await?;
+    unit.tell(Notice::Memberships(user.id));
     Ok(())
 }
 

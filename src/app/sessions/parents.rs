@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
     app::{
+        named::Named,
         people::{People, Person},
         signals::Signals,
         standing::Epoch,
     },
     domain::{
-        identity::{CredentialKind, IdentityKind},
+        identity::{CredentialKind, Identity, IdentityKind},
         rights::Rights,
         scope::Scopes,
-        service_token::{ServiceToken, ServiceTokenId, TokenStatus},
+        service_token::{HashedToken, ServiceToken, ServiceTokenId, TokenStatus},
         session::Session,
         user::{IssuerName, UserId},
         workspace::WorkspaceAccess,
@@ -22,20 +24,24 @@ use crate::{
     ports::{
         clock::Clock,
         repository::{Repository, RepositoryError},
-        token_validator::AuthError,
+        session_signer::SessionSigner,
+        token_validator::{AuthError, IdentityExtractor, ValidatedToken},
     },
 };
 
-/// What the bootstrap token may do, and until when.
+/// The bootstrap token: which it is, what it may do, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootstrapRights {
+    /// Which.
+    pub hash: HashedToken,
     /// What.
     pub scopes: Scopes,
     /// From this moment on it is refused.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Knows the credentials that sessions are made with.
+/// Knows the credentials that sessions are made with. Names whom sessions stand for, and leaves the other tokens of issuers
+/// to the people.
 #[derive(Debug)]
 pub struct Parents {
     repository: Arc<dyn Repository>,
@@ -43,37 +49,74 @@ pub struct Parents {
     signals: Arc<Signals>,
     people: Arc<People>,
     bootstrap: Option<BootstrapRights>,
+    signer: Option<Arc<dyn SessionSigner>>,
+    named: Named<Present>,
 }
 
-/// What a session's parent has now, and what that was read of.
+/// Whom a session stands for now, and what that was read of.
 #[derive(Debug, Clone)]
-pub struct Present {
-    /// What is left of the session's rights.
-    pub rights: Rights,
+struct Present {
+    session: Arc<Session>,
+    identity: Arc<Identity>,
     token: Option<Arc<ServiceToken>>,
     person: Option<Arc<Person>>,
     at: Epoch,
 }
 
+/// What is left of a session's rights, and what that was read of.
+type Left = (Rights, Option<Arc<ServiceToken>>, Option<Arc<Person>>);
+
+#[async_trait]
+impl IdentityExtractor for Parents {
+    async fn identify(&self, token: &ValidatedToken) -> Result<Arc<Identity>, AuthError> {
+        let validated = token.identity();
+        if validated.credential != CredentialKind::Session {
+            return self.people.identify(token).await;
+        }
+        // Whoever has verified it may have allowed for clocks that are apart; a session's parent has its end, too.
+        if validated.expires_at.is_none_or(|end| end <= self.clock.now()) {
+            return Err(AuthError::TokenExpired);
+        }
+        let known = self.named.find(validated);
+        if let Some(present) = &known
+            && self.holds(present)?
+        {
+            return Ok(Arc::clone(&present.identity));
+        }
+        let session = match known {
+            Some(present) => present.session,
+            None => Arc::new(Session::of_claims(&validated.claims).ok_or(AuthError::InvalidToken)?),
+        };
+        // Taken before the store is read: a change in between makes what was read stale at once.
+        let at = self.signals.standing.epoch();
+        let (rights, token, person) = self.left(&session).await?;
+        let identity = Arc::new(Identity { rights, ..Identity::clone(validated) });
+        let present = Present { session, identity: Arc::clone(&identity), token, person, at };
+        self.named.keep(validated, present);
+        Ok(identity)
+    }
+}
+
 impl Parents {
-    /// Looks them up here.
-    pub const fn new(
+    /// Looks them up here. Without a signer nobody has made a session.
+    pub fn new(
         repository: Arc<dyn Repository>,
         clock: Arc<dyn Clock>,
         signals: Arc<Signals>,
         people: Arc<People>,
         bootstrap: Option<BootstrapRights>,
+        signer: Option<Arc<dyn SessionSigner>>,
     ) -> Self {
-        Self { repository, clock, signals, people, bootstrap }
+        Self { repository, clock, signals, people, bootstrap, signer, named: Named::default() }
     }
 
     /// Whether what was read still counts.
-    ///
-    /// # Errors
-    /// As [`present`](Self::present), for what ended by time or by revocation.
-    pub fn holds(&self, session: &Session, present: &Present) -> Result<bool, AuthError> {
+    fn holds(&self, present: &Present) -> Result<bool, AuthError> {
         if let Some(token) = &present.token {
-            self.in_force(session, token)?;
+            self.in_force(&present.session, token)?;
+        }
+        if present.session.parent.credential == CredentialKind::Bootstrap {
+            self.bootstrap_in_force(&present.session)?;
         }
         let standing = &self.signals.standing;
         Ok(standing.is_fresh()
@@ -81,34 +124,31 @@ impl Parents {
             && present.person.as_ref().is_none_or(|person| self.people.holds(person)))
     }
 
-    /// What is left of a session's rights now.
-    ///
-    /// # Errors
-    /// [`AuthError::TokenRevoked`], [`AuthError::TokenExpired`] where its parent is; what the gate says of people it does
-    /// not let in; [`AuthError::Unavailable`].
-    pub async fn present(&self, session: &Session) -> Result<Present, AuthError> {
-        // Taken before the store is read: a change in between makes what was read stale at once.
-        let at = self.signals.standing.epoch();
+    async fn left(&self, session: &Session) -> Result<Left, AuthError> {
         let own = session.own_rights();
-        let unread = |rights| Present { rights, token: None, person: None, at };
         match session.parent.credential {
-            CredentialKind::ServiceToken => self.of_token(session, own, at).await,
-            CredentialKind::External => self.of_external(session, own, at).await,
-            CredentialKind::Bootstrap => self.of_bootstrap(&own).map(unread),
+            CredentialKind::ServiceToken => self.of_token(session, own).await,
+            CredentialKind::External => self.of_external(session, own).await,
+            CredentialKind::Bootstrap => {
+                let scopes = &self.bootstrap_in_force(session)?.scopes;
+                Ok((own.narrowed(|scope| scopes.contains(&scope), &WorkspaceAccess::All), None, None))
+            }
             // None of these makes sessions.
             CredentialKind::None | CredentialKind::Session => Err(AuthError::InvalidToken),
         }
     }
 
-    fn of_bootstrap(&self, own: &Rights) -> Result<Rights, AuthError> {
-        let bootstrap = self.bootstrap.as_ref().ok_or(AuthError::TokenRevoked)?;
+    /// A session ends with the bootstrap token that it was made with, which another one does not replace.
+    fn bootstrap_in_force(&self, session: &Session) -> Result<&BootstrapRights, AuthError> {
+        let bootstrap = self.bootstrap.as_ref().filter(|bootstrap| self.made_with(session, &bootstrap.hash));
+        let bootstrap = bootstrap.ok_or(AuthError::TokenRevoked)?;
         if bootstrap.expires_at.is_some_and(|end| end <= self.clock.now()) {
             return Err(AuthError::TokenExpired);
         }
-        Ok(own.narrowed(|scope| bootstrap.scopes.contains(&scope), &WorkspaceAccess::All))
+        Ok(bootstrap)
     }
 
-    async fn of_token(&self, session: &Session, own: Rights, at: Epoch) -> Result<Present, AuthError> {
+    async fn of_token(&self, session: &Session, own: Rights) -> Result<Left, AuthError> {
         let id = session.parent.token_id.as_deref().and_then(|id| ServiceTokenId::parse(id).ok());
         let id = id.ok_or(AuthError::InvalidToken)?;
         let found = async { self.repository.view().await?.tokens().find(&id).await };
@@ -122,7 +162,7 @@ impl Parents {
             (rights, person) = (cut, Some(known));
             self.in_force(session, &token)?;
         }
-        Ok(Present { rights, token: Some(token), person, at })
+        Ok((rights, Some(token), person))
     }
 
     /// A session ends with its token, with the person to whom that belongs, and with the secret that it was made with.
@@ -132,28 +172,33 @@ impl Parents {
             return Err(AuthError::TokenRevoked);
         }
         match token.status(now) {
-            TokenStatus::Revoked => Err(AuthError::TokenRevoked),
-            TokenStatus::Expired => Err(AuthError::TokenExpired),
-            // The secret that it was made with works no more.
-            TokenStatus::Active if token.rotated_at.is_some_and(|at| session.issued_at < at) => {
-                Err(AuthError::TokenExpired)
-            }
-            TokenStatus::Active | TokenStatus::Rotating => Ok(()),
+            TokenStatus::Revoked => return Err(AuthError::TokenRevoked),
+            TokenStatus::Expired => return Err(AuthError::TokenExpired),
+            TokenStatus::Active | TokenStatus::Rotating => {}
         }
+        let older = token.previous.filter(|previous| previous.ends_at > now).map(|previous| previous.hash);
+        let works = [Some(token.hash), older].into_iter().flatten().any(|secret| self.made_with(session, &secret));
+        if works { Ok(()) } else { Err(AuthError::TokenExpired) }
+    }
+
+    /// Whether this is the secret that a session's maker showed.
+    fn made_with(&self, session: &Session, secret: &HashedToken) -> bool {
+        let (Some(signer), Some(mark)) = (&self.signer, &session.parent.mark) else { return false };
+        signer.mark(secret) == *mark
     }
 
     /// Revocations of the parent itself are found by what the session is known by, like those of any token.
-    async fn of_external(&self, session: &Session, own: Rights, at: Epoch) -> Result<Present, AuthError> {
+    async fn of_external(&self, session: &Session, own: Rights) -> Result<Left, AuthError> {
         let issuer = session.issuer.as_deref().ok_or(AuthError::InvalidIssuer)?;
         let policy = self.people.policy(issuer).ok_or(AuthError::InvalidIssuer)?;
         if session.kind == IdentityKind::User && session.parent.by_membership {
             let name = IssuerName::parse(issuer).map_err(|_| AuthError::InvalidIssuer)?;
             let user = UserId::new(name, session.subject.clone()).map_err(|_| AuthError::InvalidToken)?;
             let (rights, person) = self.people.cut_to_owner(&own, &user).await?;
-            return Ok(Present { rights, token: None, person: Some(person), at });
+            return Ok((rights, None, Some(person)));
         }
         let rights = own.narrowed(|scope| policy.max_scopes.contains(&scope), &WorkspaceAccess::All);
-        Ok(Present { rights, token: None, person: None, at })
+        Ok((rights, None, None))
     }
 }
 

@@ -39,7 +39,6 @@ fn names(issuers: &[IssuerConfig], findings: &mut Findings) {
 }
 
 fn prefixes(issuers: &[IssuerConfig], findings: &mut Findings) {
-    let jwts = issuers.iter().any(|issuer| !matches!(issuer.kind, IssuerKind::Introspection(_)));
     let mut seen = BTreeSet::new();
     for issuer in issuers {
         let IssuerKind::Introspection(kind) = &issuer.kind else { continue };
@@ -47,8 +46,9 @@ fn prefixes(issuers: &[IssuerConfig], findings: &mut Findings) {
             findings.refuse(place(issuer, "prefix"), "another issuer's tokens begin so, too");
         }
         // The JSON of a header begins with {", in Base64 eyJ.
-        if jwts && (kind.prefix.starts_with("eyJ") || "eyJ".starts_with(&kind.prefix)) {
-            findings.warn(place(issuer, "prefix"), "JWTs begin so: this issuer judges those of the others, too");
+        if kind.prefix.starts_with("eyJ") || "eyJ".starts_with(&kind.prefix) {
+            let message = "JWTs begin so: this issuer judges those of the others, too, and the gate's own sessions";
+            findings.warn(place(issuer, "prefix"), message);
         }
     }
 }

@@ -7,9 +7,14 @@ use super::{
     mint::{self, SECRET, secret},
     setup::{BOOTSTRAP, Ran, gate_with, refusal, run, whoami},
 };
-use crate::api::{
-    gate::{Caller, Gate, Shared, until},
-    world::{World, mint as mint_service, unique},
+use crate::{
+    api::{
+        gate::{Caller, Gate, Shared, until},
+        models::{linear, service},
+        socket::{Said, Socket},
+        world::{World, mint as mint_service, unique},
+    },
+    support::peers,
 };
 
 const EVENTS: &str = "/api/admin/audit-events";
@@ -113,6 +118,101 @@ async fn refusals_members_and_workspaces_are_told() {
     let failed = entry(&root, "", |item| item["code"] == "auth.invalid_token").await;
     assert_ne!(failed["outcome"], "allowed", "{failed}");
     entry(&root, "&subject=bootstrap", |item| item["identity"]["kind"] == "bootstrap").await;
+}
+
+#[tokio::test]
+async fn a_refused_token_is_told_with_whose_and_what_it_was() {
+    let gate = town();
+    let (root, client, ada) = (gate.root(), unique("robot"), unique("ada"));
+    let expired = |subject: &str, more: Value| {
+        let mut all = json!({"exp": 1, "jti": unique("jti")});
+        mint::merge(&mut all, &more);
+        gate.caller(secret(&mint::claims("https://corp.test", subject, &all)))
+    };
+    for (subject, more, kind) in [(&client, json!({"token_use": "client"}), "service"), (&ada, json!({}), "user")] {
+        assert_eq!(refusal(&expired(subject, more)).await, (401, "auth.token_expired".to_owned()));
+        let told = entry(&root, &format!("&subject={subject}"), |item| item["action"] == "auth.failure").await;
+        assert_eq!(told["identity"], json!({"kind": kind, "issuer": "corp", "subject": subject}), "{told}");
+        assert_eq!(told["code"], "auth.token_expired");
+    }
+}
+
+#[tokio::test]
+async fn bad_tokens_and_refusals_on_sockets_are_told() {
+    let world = World::on(town()).await;
+    let (gate, root) = (&world.gate, &world.root);
+    let workflow = world.deploy(&linear(&unique("p"), &[&service("work")])).await;
+    let path = format!("/ws/workflow/{workflow}");
+    let ada = |more: Value| secret(&mint::claims("https://corp.test", &unique("ada"), &more));
+    let subject = |token: &str| peers::claims(token)["sub"].as_str().unwrap().to_owned();
+    let expired = || ada(json!({"exp": 1}));
+
+    let offered = expired();
+    let offer = format!("tidegate.v1, bearer.{offered}");
+    assert_eq!(Socket::with(gate, &path, &[("sec-websocket-protocol", &offer)]).await.closed().await.0, 4401);
+    let asked = expired();
+    assert_eq!(Socket::with(gate, &format!("{path}?token={asked}"), &[]).await.closed().await.0, 4401);
+    let reader = ada(json!({"workspaces": [world.id], "scope": "workflows:read"}));
+    let mut socket = Socket::open(&gate.caller(&reader), &path).await;
+    socket.ready().await;
+    socket.say(json!({"type": "run_workflow"})).await;
+    assert!(matches!(socket.next().await, Said::Frame(frame) if frame["problem"]["code"] == "auth.missing_scope"));
+    let handed_in = expired();
+    socket.say(json!({"type": "auth", "token": handed_in})).await;
+    assert_eq!(socket.closed().await.0, 4401);
+    for token in [&offered, &asked, &handed_in] {
+        let query = format!("&subject={}", subject(token));
+        let told = entry(root, &query, |item| item["action"] == "auth.failure").await;
+        assert_eq!((&told["code"], &told["ip"]), (&json!("auth.token_expired"), &json!("127.0.0.1")), "{told}");
+        assert!(told["request_id"].is_string(), "{told}");
+    }
+    let query = format!("&subject={}", subject(&reader));
+    let told = entry(root, &query, |item| item["action"] == "auth.refusal").await;
+    assert_eq!((&told["code"], &told["target"]), (&json!("auth.missing_scope"), &json!("start_execution")), "{told}");
+}
+
+#[tokio::test]
+async fn who_is_kept_out_and_what_is_made_for_who_comes_in_are_told_with_their_request() {
+    let config = config().replace("[[auth.issuers]]", "[[auth.issuers]]\nprovision = \"none\"")
+        + "[[auth.issuers]]\nname = \"open\"\nkind = \"jwt\"\nissuers = [\"https://open.test\"]\naudiences = [\"tidegate\"]\n\
+           provision = \"workspace\"\nsecret = \"another-secret-of-forty-eight-bytes-0123456789ab\"\n";
+    let gate = gate_with(&config, &[BOOTSTRAP]);
+    let root = gate.root();
+    let stranger = gate.caller(secret(&mint::claims("https://corp.test", "eve", &json!({}))));
+    assert_eq!(refusal(&stranger).await, (403, "auth.not_provisioned".to_owned()));
+    let told = entry(&root, "&subject=eve", |item| item["action"] == "auth.refusal").await;
+    assert_eq!(told["identity"], json!({"kind": "user", "issuer": "corp", "subject": "eve"}), "{told}");
+    assert_eq!(told["code"], "auth.not_provisioned");
+
+    let claims = mint::claims("https://open.test", "ada", &json!({})).to_string();
+    let by = |text: &[u8]| mint::hmac(b"another-secret-of-forty-eight-bytes-0123456789ab", text);
+    let ada = gate.caller(mint::signed(r#"{"alg":"HS256"}"#, &claims, by));
+    ada.get("/api/whoami").header("X-Request-Id", "first-sight").await.is(200);
+    let told = entry(&root, "&subject=ada", |item| item["action"] == "workspace.create").await;
+    assert_eq!((&told["request_id"], &told["ip"]), (&json!("first-sight"), &json!("127.0.0.1")), "{told}");
+}
+
+#[tokio::test]
+async fn a_bootstrap_token_after_its_end_is_told_as_that() {
+    let gate = gate_with("[auth]\nbootstrap_token_expires_at = 1\n", &[BOOTSTRAP]);
+    assert_eq!(refusal(&gate.root()).await, (401, "auth.token_expired".to_owned()));
+    gate.stop();
+    assert_eq!(gate.ended(), Some(0));
+    let lines = audit(&gate, &["export"]).await.ok().stdout;
+    let told: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = told.iter().find(|entry| entry["action"] == "auth.failure").unwrap();
+    assert_eq!(told["identity"], json!({"kind": "bootstrap", "issuer": null, "subject": "bootstrap"}), "{told}");
+    assert_eq!(told["code"], "auth.token_expired");
+}
+
+#[tokio::test]
+async fn a_session_that_is_made_is_told() {
+    let world = World::on(town()).await;
+    let made = world.root.post("/api/chatkit/session", json!({"workspace_id": world.id})).await.is(200);
+    let id = peers::claims(made.str("client_secret"))["jti"].clone();
+    let query = format!("&workspace_id={}&action=session.create", world.id);
+    let told = entry(&world.root, &query, |item| item["target"] == id).await;
+    assert_eq!((&told["identity"]["kind"], &told["outcome"]), (&json!("bootstrap"), &json!("allowed")), "{told}");
 }
 
 #[tokio::test]

@@ -150,6 +150,151 @@ async fn a_session_ends_with_its_parent() {
     until("the session's end", || async { (refusal(&widget).await.0 == 401).then_some(()) }).await;
 }
 
+/// A session of a service token's, taken apart: what the gate itself has signed.
+async fn claims_of_a_session(world: &World) -> Value {
+    let parent = crate::api::world::mint(&world.root, &["chatkit:session", "workflows:read"], &[&world.id]).await;
+    peers::claims(session(&parent, json!({})).await.str("client_secret"))
+}
+
+/// A token by the sessions' key.
+fn by_key(header: &Value, claims: &Value) -> String {
+    signed(&header.to_string(), &claims.to_string(), |text| hmac(KEY.as_bytes(), text))
+}
+
+#[tokio::test]
+async fn a_session_is_judged_as_the_tokens_of_issuers_are_and_in_their_order() {
+    let world = World::on(town()).await;
+    let (claims, now) = (claims_of_a_session(&world).await, mint::now());
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    let code = async |header: &Value, more: Value| {
+        let mut claims = claims.clone();
+        mint::merge(&mut claims, &more);
+        refusal(&world.gate.caller(by_key(header, &claims))).await.1
+    };
+    // The key alone vouches for it, whoever has put the token together.
+    whoami(&world.gate.caller(by_key(&header, &claims))).await;
+    whoami(&world.gate.caller(by_key(&json!({"alg": "HS256"}), &claims))).await;
+    for (more, expected) in [
+        (json!({"iss": "elsewhere"}), "auth.invalid_issuer"),
+        (json!({"aud": "elsewhere"}), "auth.invalid_audience"),
+        (json!({"aud": null}), "auth.invalid_audience"),
+        (json!({"aud": ["elsewhere", 7]}), "auth.invalid_audience"),
+        (json!({"aud": "elsewhere", "exp": 1}), "auth.invalid_audience"),
+        (json!({"exp": now - 31}), "auth.token_expired"),
+        (json!({"exp": now - 1}), "auth.token_expired"),
+        (json!({"exp": now - 31, "nbf": now + 90}), "auth.token_expired"),
+        (json!({"exp": null}), "auth.invalid_token"),
+        (json!({"exp": "never"}), "auth.invalid_token"),
+        (json!({"exp": now + 90_000}), "auth.invalid_token"),
+        (json!({"nbf": now + 90}), "auth.invalid_token"),
+        (json!({"iat": now + 90}), "auth.invalid_token"),
+        (json!({"sub": ""}), "auth.invalid_token"),
+        (json!({"sub": 7}), "auth.invalid_token"),
+        (json!({"parent": null}), "auth.invalid_token"),
+        (json!({"parent": {"credential": "session"}}), "auth.invalid_token"),
+        (json!({"workspace_ids": ["no slug!"]}), "auth.invalid_token"),
+        (json!({"workflow_id": "none"}), "auth.invalid_token"),
+        (json!({"kind": "nobody"}), "auth.invalid_token"),
+    ] {
+        assert_eq!(code(&header, more.clone()).await, expected, "{more}");
+    }
+    for (header, expected) in [
+        (json!({"alg": "none"}), "auth.unsupported_algorithm"),
+        (json!({"alg": "hs256"}), "auth.unsupported_algorithm"),
+        (json!({"alg": "HS512"}), "auth.unsupported_algorithm"),
+        (json!({"alg": "RS256", "crit": ["x"]}), "auth.unsupported_algorithm"),
+        (json!({"alg": "HS256", "crit": ["x"]}), "auth.invalid_token"),
+        (json!({"alg": "HS256", "typ": "logout+jwt"}), "auth.invalid_token"),
+        (json!({"alg": "HS256", "zip": "DEF"}), "auth.invalid_token"),
+        (json!({"typ": "JWT"}), "auth.invalid_token"),
+    ] {
+        for name in ["iss", "aud"] {
+            assert_eq!(code(&header, json!({name: "elsewhere"})).await, expected, "{header} before {name}");
+        }
+    }
+    let twice = claims.to_string().replacen('{', r#"{"sub":"eve","#, 1);
+    let token = signed(&header.to_string(), &twice, |text| hmac(KEY.as_bytes(), text));
+    assert_eq!(refusal(&world.gate.caller(token)).await.1, "auth.invalid_token", "a claim that comes twice");
+}
+
+#[tokio::test]
+async fn whatever_a_session_says_it_has_no_more_than_its_parent() {
+    let world = World::on(town()).await;
+    let other = World::on(world.gate.clone()).await;
+    let mut claims = claims_of_a_session(&world).await;
+    let wide = json!({"scope": "workflows:read workflows:write vault:read chatkit:session admin:tokens:write admin:workspaces:write",
+        "workspace_ids": [world.id, other.id], "sub": "bootstrap", "kind": "bootstrap"});
+    mint::merge(&mut claims, &wide);
+    let widget = world.gate.caller(by_key(&json!({"alg": "HS256"}), &claims));
+    let me = whoami(&widget).await;
+    assert_eq!((&me["scopes"], &me["workspace_ids"]), (&json!(["workflows:read"]), &json!([world.id])), "{}", me.text);
+    // Nor does it come back under another parent, or none.
+    for parent in [
+        json!({"credential": "service_token", "id": "first"}),
+        json!({"credential": "bootstrap"}),
+        json!({"credential": "external"}),
+        json!({"credential": "external", "id": "x"}),
+    ] {
+        mint::merge(&mut claims, &json!({"parent": parent}));
+        let (status, code) = refusal(&world.gate.caller(by_key(&json!({"alg": "HS256"}), &claims))).await;
+        assert_eq!(status, 401, "{parent}: {code}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_for_a_workflow_starts_and_follows_that_one_alone() {
+    let world = World::on(town()).await;
+    let own = world.deploy(&linear(&unique("p"), &[&service("work")])).await;
+    let other = world.deploy(&linear(&unique("p"), &[&service("work")])).await;
+    let parent = crate::api::world::mint(
+        &world.root,
+        &["chatkit:session", "workflows:read", "workflows:write", "workflows:execute", "jobs:work"],
+        &[&world.id],
+    )
+    .await;
+    let made = session(&parent, json!({"workflow_id": own})).await;
+    let widget = world.gate.caller(made.str("client_secret"));
+    let me = whoami(&widget).await;
+    assert_eq!(me["scopes"], json!(["workflows:read", "workflows:execute"]), "{}", me.text);
+    let started = widget.post(&format!("/api/workflows/{own}/executions"), json!({})).await.is(201);
+    widget.get(&format!("/api/executions/{}", started.id())).await.is(200);
+    widget.get(&format!("/api/workflows/{own}/events")).await.is(200);
+    let instance = started.str("process_instance_id").to_owned();
+    widget.get(&format!("/api/process/{instance}/variables")).await.is(200);
+    let mut socket = Socket::open(&widget, &format!("/ws/workflow/{own}")).await;
+    socket.ready().await;
+
+    let foreign = parent.post(&format!("/api/workflows/{other}/executions"), json!({})).await.is(201);
+    for path in [
+        format!("/api/workflows/{other}"),
+        format!("/api/workflows/{other}/executions"),
+        format!("/api/workflows/{other}/events"),
+        format!("/api/executions/{}", foreign.id()),
+        format!("/api/process/{}/variables", foreign.str("process_instance_id")),
+    ] {
+        let refused = widget.get(&path).await;
+        refused.complete_problem();
+        assert_eq!(refused.status, 404, "{path}: {}", refused.text);
+    }
+    widget.post(&format!("/api/workflows/{other}/executions"), json!({})).await.problem(404, "workflow.not_found");
+    let mut elsewhere = Socket::open(&widget, &format!("/ws/workflow/{other}")).await;
+    assert_eq!(elsewhere.closed().await.0, 4404);
+    for path in ["/api/workflows", "/api/deployments", "/api/userTask"] {
+        widget.get(path).await.problem(403, "auth.workspace_forbidden");
+    }
+    let order = json!({"topics": ["work"], "worker": "w"});
+    widget.post("/api/jobs/activate", order).await.problem(403, "auth.missing_scope");
+    widget.post("/api/signal/x", json!({})).await.problem(403, "auth.workspace_forbidden");
+    widget.post(&format!("/api/executions/{}/cancel", started.id()), json!({})).await.is(200);
+}
+
+#[tokio::test]
+async fn without_a_key_that_replicas_share_no_session_is_made() {
+    let gate = gate("[sessions]\nalgorithm = \"RS256\"\n");
+    let world = World::on(gate).await;
+    world.root.post(SESSION, json!({"workspace_id": world.id})).await.problem(501, "session.not_configured");
+}
+
 #[tokio::test]
 async fn a_forged_session_is_refused() {
     let world = World::on(town()).await;

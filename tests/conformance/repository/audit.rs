@@ -61,6 +61,12 @@ fn everything() -> AuditFilter {
     AuditFilter { within: WorkspaceAccess::All, subject: None, action: None, outcome: None, from: None, to: None }
 }
 
+/// The chained entries after a number.
+async fn read(store: &Store, after: u64, limit: u32) -> Vec<AuditEntry> {
+    let read = store.read(async |view| view.audit().read(after, limit).await).await;
+    read.into_iter().map(Result::unwrap).collect()
+}
+
 async fn numbers(store: &Store, filter: &AuditFilter) -> Vec<u64> {
     let page = store.read(async |view| view.audit().list(filter, &PageRequest::default()).await).await;
     page.items.into_iter().map(|entry| entry.sequence).collect()
@@ -113,7 +119,7 @@ async fn the_head_begins_at_zero(store: Store) {
 async fn what_waits_is_read_by_nobody(store: Store) {
     append(&store, &[entry(1, "service_token.mint", Some("demo"))]).await;
     assert!(numbers(&store, &everything()).await.is_empty());
-    assert!(store.read(async |view| view.audit().read(0, 9).await).await.is_empty());
+    assert!(read(&store, 0, 9).await.is_empty());
 }
 
 async fn what_is_written_is_read_back_exactly(store: Store) {
@@ -124,7 +130,7 @@ async fn what_is_written_is_read_back_exactly(store: Store) {
     assert_eq!(waiting, written.clone().map(|new| chained(new, 0)));
     assert_eq!(chain(&store, 9).await, Some(2));
     let expected: Vec<_> = written.into_iter().zip(1..).map(|(new, sequence)| chained(new, sequence)).collect();
-    assert_eq!(store.read(async |view| view.audit().read(0, 9).await).await, expected);
+    assert_eq!(read(&store, 0, 9).await, expected);
     let page = store.read(async |view| view.audit().list(&everything(), &PageRequest::default()).await).await;
     assert_eq!(page.items, expected.into_iter().rev().collect::<Vec<_>>());
     assert_eq!(store.read(async |view| view.audit().head().await).await, link(2));
@@ -141,7 +147,7 @@ async fn entries_wait_in_the_order_of_their_coming(store: Store) {
     for expected in [700, 500, 0] {
         assert_eq!(chain(&store, 700).await, Some(expected));
     }
-    let read = store.read(async |view| view.audit().read(0, 2_000).await).await;
+    let read = read(&store, 0, 2_000).await;
     assert_eq!(
         read.iter().map(|entry| entry.time).collect::<Vec<_>>(),
         entries.iter().map(|e| e.time).collect::<Vec<_>>()
@@ -183,7 +189,7 @@ async fn sequencers_at_once_leave_no_gap(store: Store) {
     });
     at_once(writers).await;
     while chain(&store, 7).await != Some(0) {}
-    let read = store.read(async |view| view.audit().read(0, 200).await).await;
+    let read = read(&store, 0, 200).await;
     assert_eq!(read.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), (1..=80).collect::<Vec<_>>());
     let times: BTreeSet<_> = read.iter().map(|entry| entry.time).collect();
     assert_eq!(times, (0..80).map(at).collect());
@@ -253,16 +259,16 @@ async fn a_position_of_no_list_has_an_empty_page(store: Store) {
 async fn an_export_reads_on_from_a_number(store: Store) {
     append(&store, &(0..7).map(bare).collect::<Vec<_>>()).await;
     chain(&store, 9).await;
-    let mut read = Vec::new();
+    let mut numbers = Vec::new();
     loop {
-        let after = read.last().copied().unwrap_or(0);
-        let batch = store.read(async |view| view.audit().read(after, 3).await).await;
+        let after = numbers.last().copied().unwrap_or(0);
+        let batch = read(&store, after, 3).await;
         if batch.is_empty() {
             break;
         }
-        read.extend(batch.into_iter().map(|entry| entry.sequence));
+        numbers.extend(batch.into_iter().map(|entry| entry.sequence));
     }
-    assert_eq!(read, (1..=7).collect::<Vec<_>>());
+    assert_eq!(numbers, (1..=7).collect::<Vec<_>>());
     let beyond: Result<_, RepositoryError> = store.repository.view().await.unwrap().audit().read(u64::MAX, 3).await;
     assert!(beyond.unwrap().is_empty());
 }

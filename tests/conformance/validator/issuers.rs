@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tidegate::{
     adapters::auth::jwt::{Algorithm, Audience, InvalidIssuer, IssuerConfig, JwtIssuer, JwtValidator, Published},
-    domain::identity::Identity,
+    domain::identity::{Identity, IdentityKind},
     ports::token_validator::{AuthError, Suspect},
 };
 use url::Url;
@@ -113,10 +113,18 @@ async fn a_refusal_names_the_token_or_its_subject() {
     let key = Key::new(Algorithm::Es256, None);
     let validator = ground.validator([IssuerConfig { jwks: Some(set(&[&key])), ..jwt(&[Algorithm::Es256]) }]);
     let of = async |more| judge(&validator, &key.token(&ground.claims(&more))).await.unwrap_err().of;
-    let suspect = |name: &str| Some(Suspect { issuer: Some("demo".to_owned()), name: name.to_owned() });
-    assert_eq!(of(json!({"exp": 0})).await, suspect("ada"));
-    assert_eq!(of(json!({"exp": 0, "jti": "t-1"})).await, suspect("t-1"));
-    assert_eq!(of(json!({"aud": "others", "jti": "t-1"})).await, suspect("t-1"));
+    let suspect = |kind: IdentityKind, subject: &str, token: Option<&str>| {
+        let (issuer, subject, token_id) = (Some("demo".to_owned()), subject.to_owned(), token.map(str::to_owned));
+        Some(Suspect { kind, issuer, subject, token_id })
+    };
+    assert_eq!(of(json!({"exp": 0})).await, suspect(IdentityKind::User, "ada", None));
+    assert_eq!(of(json!({"exp": 0, "jti": "t-1"})).await, suspect(IdentityKind::User, "ada", Some("t-1")));
+    let expired_client = json!({"exp": 0, "token_use": "client"});
+    assert_eq!(of(expired_client).await, suspect(IdentityKind::Service, "ada", None));
+    assert_eq!(of(json!({"aud": "others", "jti": "t-1"})).await, suspect(IdentityKind::User, "ada", Some("t-1")));
+    // An ID token is nothing to call with, and somebody's all the same.
+    assert_eq!(of(json!({"token_use": "ID"})).await, suspect(IdentityKind::User, "ada", None));
+    assert_eq!(of(json!({"sub": "", "jti": "t-1"})).await, suspect(IdentityKind::User, "t-1", Some("t-1")));
     assert_eq!(of(json!({"sub": "", "jti": 5})).await, None);
 }
 

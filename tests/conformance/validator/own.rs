@@ -109,7 +109,10 @@ impl TokenValidator for Own {
             (Mistake::TakesPublicKeysForSecrets, Err(_)) if self.is_by_public_key(&text) => Ok(named(&text)),
             (Mistake::ForgetsTheEnd, Err(rejection)) if rejection.error == AuthError::TokenExpired => Ok(named(&text)),
             (Mistake::RemembersForever, Err(rejection)) => known.ok_or(rejection),
-            (Mistake::NamesWhoeverIsClaimed, Err(rejection)) => Err(rejection.error.of(None, "somebody")),
+            (Mistake::NamesWhoeverIsClaimed, Err(rejection)) => {
+                let who = Identity::new("somebody", IdentityKind::User, CredentialKind::External, Rights::none());
+                Err(rejection.error.of(&who))
+            }
             (Mistake::SaysWhyTooEarly, Err(rejection)) if part(&text, 1).get("exp") == Some(&0.into()) => {
                 Err(Rejection { error: AuthError::TokenExpired, ..rejection })
             }

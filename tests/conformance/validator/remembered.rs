@@ -84,7 +84,7 @@ async fn a_revocation_counts_for_a_remembered_token() {
         }
         revoke(&ground, target.clone(), false);
         let rejection = judge(&validator, &token).await.unwrap_err();
-        assert_eq!((rejection.error, rejection.of.unwrap().name), (AuthError::TokenRevoked, "t-1".to_owned()));
+        assert_eq!((rejection.error, rejection.of.unwrap().name()), (AuthError::TokenRevoked, "t-1"));
         assert_eq!(refusal(&validator, &other).await, None, "{target:?}");
     }
 }

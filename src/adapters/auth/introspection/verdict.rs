@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{super::jwt::checks::suspect, Issuer, answer::Answer};
+use super::{Issuer, answer::Answer};
 use crate::{
     app::standing::Standing,
     domain::{bearer::BearerToken, claims::identity_of, identity::Identity, json::JsonObject},
     ports::{
         clock::Clock,
-        token_validator::{AuthError, Rejection},
+        token_validator::{AuthError, Rejection, Suspect},
     },
 };
 
@@ -61,8 +61,7 @@ impl Verdict {
 
 /// The refusal of a token that was revoked.
 pub(super) fn revoked(who: &Identity) -> Rejection {
-    let name = who.token_id.as_ref().unwrap_or(&who.subject);
-    AuthError::TokenRevoked.of(who.issuer.as_deref(), name)
+    AuthError::TokenRevoked.of(who)
 }
 
 impl Issuer {
@@ -87,11 +86,8 @@ impl Issuer {
         now: Timestamp,
         standing: &Standing,
     ) -> Result<(Identity, Timestamp), Rejection> {
-        let suspect = suspect(&claims).map(str::to_owned);
-        let refused = |error: AuthError| match &suspect {
-            Some(name) => error.of(Some(self.policy.name.as_str()), name),
-            None => error.into(),
-        };
+        let of = Suspect::of_claims(self.policy.name.as_str(), &claims);
+        let refused = |error| Rejection { error, of: of.clone() };
         self.judge_issuer(claims.get("iss")).map_err(refused)?;
         self.audience.judge(claims.get("aud")).map_err(refused)?;
         let claims = Arc::new(claims);

@@ -87,11 +87,6 @@ impl Times {
     }
 }
 
-/// What a refused token is known by: its id, or its subject.
-pub(in crate::adapters::auth) fn suspect(claims: &JsonObject) -> Option<&str> {
-    ["jti", "sub"].into_iter().filter_map(|name| claims.get(name)?.as_str()).find(|name| !name.is_empty())
-}
-
 /// The claim `sub`: a text that is not empty.
 ///
 /// # Errors

@@ -1,25 +1,21 @@
 //! An issuer of JWTs: whose tokens it owns, by which keys they are verified, what is judged of their claims.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     ReadClaims,
     algorithm::Algorithm,
-    checks::{Audience, MOST_LEEWAY, Times, judge_subject, suspect},
+    checks::{Audience, MOST_LEEWAY, Times, judge_subject},
     config::{InvalidIssuer, IssuerConfig},
     keys::{IssuerKeys, KeyReport, Material, Upkeep},
 };
 use crate::{
     app::standing::Standing,
-    domain::{
-        identity::{CredentialKind, Identity, IdentityKind},
-        issuer::IssuerPolicy,
-        json::JsonObject,
-        numeric_date::numeric_date,
-        rights::Rights,
-    },
-    ports::token_validator::{AuthError, Rejection},
+    domain::{claims::InvalidClaims, identity::Identity, issuer::IssuerPolicy, json::JsonObject},
+    ports::token_validator::{AuthError, Rejection, Suspect},
 };
 
 /// An issuer of JWTs.
@@ -40,6 +36,18 @@ impl JwtIssuer {
     /// # Errors
     /// [`InvalidIssuer`].
     pub fn new(config: IssuerConfig, upkeep: &Upkeep) -> Result<Self, InvalidIssuer> {
+        Self::make(config, Some(upkeep))
+    }
+
+    /// The same of keys that stand in the config: nothing is ever fetched.
+    ///
+    /// # Errors
+    /// [`InvalidIssuer`].
+    pub fn of_given_keys(config: IssuerConfig) -> Result<Self, InvalidIssuer> {
+        Self::make(IssuerConfig { published: None, ..config }, None)
+    }
+
+    fn make(config: IssuerConfig, upkeep: Option<&Upkeep>) -> Result<Self, InvalidIssuer> {
         let algorithms = config.effective_algorithms();
         if algorithms.is_empty() {
             return Err(InvalidIssuer::NoKeys);
@@ -125,17 +133,17 @@ impl JwtIssuer {
         standing: &Standing,
         now: Timestamp,
     ) -> Result<(Identity, Timestamp), Rejection> {
-        let suspect = suspect(&claims).map(str::to_owned);
-        let judged = self.judge_unnamed(claims, standing, now);
-        judged.map_err(|error| match suspect {
-            Some(name) => error.of(Some(self.name()), name),
-            None => error.into(),
-        })
+        let claims = Arc::new(claims);
+        let who = (self.read)(&self.policy, Arc::clone(&claims));
+        // Of what is no caller's, as much is told as there is.
+        let of = who.as_ref().map_or_else(|_| Suspect::of_claims(self.name(), &claims), |who| Some(who.into()));
+        self.judge_unnamed(&claims, who, standing, now).map_err(|error| Rejection { error, of })
     }
 
     fn judge_unnamed(
         &self,
-        claims: JsonObject,
+        claims: &JsonObject,
+        who: Result<Identity, InvalidClaims>,
         standing: &Standing,
         now: Timestamp,
     ) -> Result<(Identity, Timestamp), AuthError> {
@@ -144,30 +152,13 @@ impl JwtIssuer {
             return Err(AuthError::InvalidIssuer);
         }
         self.audience.judge(claims.get("aud"))?;
-        let sound = self.times.judge(&claims, now).and_then(|end| judge_subject(&claims).map(|()| end));
-        let end = match sound {
+        let end = self.times.judge(claims, now).and_then(|end| judge_subject(claims).map(|()| end));
+        match (end, who) {
             // Revoked is said before expired.
-            Err(_) if standing.revokes(&self.outline(&claims)) => return Err(AuthError::TokenRevoked),
-            sound => sound?,
-        };
-        let identity = (self.read)(&self.policy, claims)?;
-        if standing.revokes(&identity) { Err(AuthError::TokenRevoked) } else { Ok((identity, end)) }
-    }
-
-    /// As much of a caller as revocations go by, of claims that need not be good.
-    fn outline(&self, claims: &JsonObject) -> Identity {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-        Identity {
-            issuer: Some(self.name().to_owned()),
-            token_id: text("jti"),
-            session_id: text("sid"),
-            issued_at: claims.get("iat").and_then(|iat| numeric_date(iat).ok()),
-            ..Identity::new(
-                text("sub").unwrap_or_default(),
-                IdentityKind::User,
-                CredentialKind::External,
-                Rights::none(),
-            )
+            (_, Ok(who)) if standing.revokes(&who) => Err(AuthError::TokenRevoked),
+            (Ok(end), Ok(who)) => Ok((who, end)),
+            (Err(error), _) => Err(error),
+            (Ok(_), Err(invalid)) => Err(invalid.into()),
         }
     }
 }

@@ -48,11 +48,11 @@ use crate::{
 };
 
 /// Makes a caller of the claims of a verified token.
-pub type ReadClaims = fn(&IssuerPolicy, JsonObject) -> Result<Identity, InvalidClaims>;
+pub type ReadClaims = fn(&IssuerPolicy, Arc<JsonObject>) -> Result<Identity, InvalidClaims>;
 
 /// Judges JWTs of several issuers.
 pub struct JwtValidator {
-    issuers: Vec<JwtIssuer>,
+    issuers: Vec<Arc<JwtIssuer>>,
     clock: Arc<dyn Clock>,
     signals: Arc<Signals>,
     verdicts: Verdicts,
@@ -81,7 +81,20 @@ impl JwtValidator {
                 return Err(InvalidIssuer::Ambiguous(issuer.name().to_owned(), rival.name().to_owned()));
             }
         }
-        Ok(Self { issuers, clock, signals, verdicts: Verdicts::new(USUAL_BYTES) })
+        let issuers = issuers.into_iter().map(Arc::new).collect();
+        Ok(Self { issuers, ..Self::of_nobody(clock, signals) })
+    }
+
+    /// Nobody's tokens: each is refused.
+    pub fn of_nobody(clock: Arc<dyn Clock>, signals: Arc<Signals>) -> Self {
+        Self { issuers: Vec::new(), clock, signals, verdicts: Verdicts::new(USUAL_BYTES) }
+    }
+
+    /// The same with an issuer that the gate is itself, in front of the others.
+    #[must_use]
+    pub fn with_own(mut self, issuer: Arc<JwtIssuer>) -> Self {
+        self.issuers.insert(0, issuer);
+        self
     }
 
     /// The same, remembering so many bytes.
@@ -91,13 +104,13 @@ impl JwtValidator {
     }
 
     /// Its issuers.
-    pub fn issuers(&self) -> &[JwtIssuer] {
+    pub fn issuers(&self) -> &[Arc<JwtIssuer>] {
         &self.issuers
     }
 
     /// How often providers were asked for keys.
     pub fn key_fetches(&self) -> u64 {
-        self.issuers.iter().map(JwtIssuer::key_fetches).sum()
+        self.issuers.iter().map(|issuer| issuer.key_fetches()).sum()
     }
 
     /// How many verified tokens are remembered, and about how many bytes they take.
@@ -109,8 +122,7 @@ impl JwtValidator {
     fn known(&self, token: &BearerToken, now: Timestamp) -> Option<Result<Arc<Identity>, Rejection>> {
         let identity = self.verdicts.find(token.digest(), now)?;
         if self.signals.standing.revokes(&identity) {
-            let name = identity.token_id.as_ref().unwrap_or(&identity.subject);
-            return Some(Err(AuthError::TokenRevoked.of(identity.issuer.as_deref(), name)));
+            return Some(Err(AuthError::TokenRevoked.of(&*identity)));
         }
         Some(Ok(identity))
     }
@@ -148,8 +160,9 @@ impl JwtValidator {
     }
 
     fn owners_of(&self, iss: Option<&str>) -> Vec<&JwtIssuer> {
-        let named: Vec<_> = self.issuers.iter().filter(|issuer| issuer.is_named(iss)).collect();
-        if named.is_empty() { self.issuers.iter().filter(|issuer| issuer.takes_any_name()).collect() } else { named }
+        let issuers = || self.issuers.iter().map(AsRef::as_ref);
+        let named: Vec<&JwtIssuer> = issuers().filter(|issuer| issuer.is_named(iss)).collect();
+        if named.is_empty() { issuers().filter(|issuer| issuer.takes_any_name()).collect() } else { named }
     }
 }
 

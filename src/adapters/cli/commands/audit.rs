@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::adapters::cli::{CliError, Session, output::Field, request::Request};
@@ -69,7 +70,7 @@ pub struct DatabaseOptions {
     pub config: Option<PathBuf>,
     /// Set a key of the config, such as `database.url=sqlite://data/tidegate.db`; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = crate::adapters::cli::key_and_value)]
-    pub set: Vec<(String, String)>,
+    pub set: Vec<(String, SecretString)>,
 }
 
 const COLUMNS: &[Field] = &[

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
+        audit::note_refusal,
         codes,
         judged::{Judged, every},
         problem::Problem,
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     app::{
         App,
+        audit::Place,
         context::{self, AuthContext},
         error::AppError,
         events::Tail,
@@ -211,12 +213,16 @@ impl Open {
         context.identity = Arc::clone(&who);
         let (workflow, path, patience) =
             (self.session.workflow, self.session.path.clone(), self.session.request_timeout);
-        let id = Arc::clone(&context.request_id);
+        let (id, address) = (Arc::clone(&context.request_id), context.address);
         let starting = context::scope(context, async move {
             let starting = app.executions.start(&who, workflow, input.unwrap_or_default(), business_key, None);
             let problem = match timeout(patience, starting).await {
                 Ok(Ok(answer)) => return Frame::Execution(request_id, Box::new(answer.value)),
-                Ok(Err(error)) => Problem::from(error),
+                Ok(Err(error)) => {
+                    let (problem, place) = (Problem::from(error), Place { address, request_id: &id });
+                    note_refusal(&app, &who, &problem, Some("start_execution"), place);
+                    problem
+                }
                 // What has begun runs on.
                 Err(_late) => Problem::plain(codes::REQUEST_TIMEOUT),
             };

@@ -16,7 +16,7 @@ use crate::{
         page::{Page, PageRequest},
         workspace::WorkspaceId,
     },
-    ports::repository::{Audit, AuditFilter, AuditHead, RepositoryError, UnchainedEntry},
+    ports::repository::{Audit, AuditFilter, AuditHead, RepositoryError, UnchainedEntry, Unreadable},
 };
 
 /// How many chained entries are kept: memory ends, and what a process keeps here ends with it anyway.
@@ -142,11 +142,11 @@ impl Audit for MemoryUnit {
         Self::read(self, |state| state.audit.list(filter, page))
     }
 
-    async fn read(&mut self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, RepositoryError> {
+    async fn read(&mut self, after: u64, limit: u32) -> Result<Vec<Result<AuditEntry, Unreadable>>, RepositoryError> {
         Self::read(self, |state| {
             let range = (Bound::Excluded(after), Bound::Unbounded);
             let entries = state.audit.chained.range(range).take(items(limit));
-            entries.map(|(_, entry)| AuditEntry::clone(entry)).collect()
+            entries.map(|(_, entry)| Ok(AuditEntry::clone(entry))).collect()
         })
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use async_trait::async_trait;
 use sea_orm::{
     ActiveValue::NotSet,
-    Condition, IntoActiveModel, Order, QueryOrder, QuerySelect, Statement, Value,
+    Condition, FromQueryResult, IntoActiveModel, Order, QueryOrder, QueryResult, QuerySelect, QueryTrait, Statement,
+    Value,
     entity::prelude::*,
     sea_query::{LockBehavior, LockType},
 };
@@ -21,7 +22,7 @@ use crate::{
         audit::{AuditEntry, AuditIdentity, AuditOutcome, NewAuditEntry},
         page::{Page, PageRequest},
     },
-    ports::repository::{Audit, AuditFilter, AuditHead, RepositoryError, UnchainedEntry},
+    ports::repository::{Audit, AuditFilter, AuditHead, RepositoryError, UnchainedEntry, Unreadable},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -116,6 +117,13 @@ fn read(row: Model) -> Result<AuditEntry, RepositoryError> {
         count: count(row.count)?,
         hash: row.hash.map_or(Ok([0; 32]), hash)?,
     })
+}
+
+/// A chained row by itself: SQLite's columns hold whatever somebody writes into them.
+fn read_back(row: &QueryResult) -> Result<Result<AuditEntry, Unreadable>, RepositoryError> {
+    let sequence = count(row.try_get("", "sequence").map_err(sorted)?)?;
+    let entry = Model::from_query_result(row, "").map_err(sorted).and_then(read);
+    Ok(entry.map_err(|_| Unreadable { sequence }))
 }
 
 fn read_head(row: head::Model) -> Result<AuditHead, RepositoryError> {
@@ -241,7 +249,7 @@ impl Audit for SeaOrmUnit {
         db.settle(Page::cut(items, page.limit, |last| NumberPosition(last.sequence).text()))
     }
 
-    async fn read(&mut self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, RepositoryError> {
+    async fn read(&mut self, after: u64, limit: u32) -> Result<Vec<Result<AuditEntry, Unreadable>>, RepositoryError> {
         let db = self.reading().await?;
         // A number beyond all numbers has nothing after it.
         let after = number(after).unwrap_or(i64::MAX);
@@ -249,7 +257,8 @@ impl Audit for SeaOrmUnit {
             .filter(Column::Sequence.gt(after))
             .order_by(Column::Sequence, Order::Asc)
             .limit(u64::from(limit));
-        let entries = read_all(query.all(&db).await.map_err(sorted)?)?;
+        let rows = db.query_all(query.as_query()).await.map_err(sorted)?;
+        let entries = rows.iter().map(read_back).collect::<Result<_, _>>()?;
         db.settle(entries)
     }
 }

@@ -112,11 +112,12 @@ pub(super) struct Material<'a> {
 }
 
 impl IssuerKeys {
-    pub(super) fn new(material: &Material<'_>, upkeep: &Upkeep) -> Result<Self, InvalidIssuer> {
+    pub(super) fn new(material: &Material<'_>, upkeep: Option<&Upkeep>) -> Result<Self, InvalidIssuer> {
         let algorithms = material.algorithms;
         let secret = material.secret.map(|secret| Secret::new(secret, algorithms)).transpose()?;
         let fixed = material.jwks.map(|jwks| fixed(jwks, material)).transpose()?;
-        let remote = material.published.map(|published| remote(published, material, upkeep)).transpose()?;
+        let published = material.published.zip(upkeep);
+        let remote = published.map(|(published, upkeep)| remote(published, material, upkeep)).transpose()?;
         Ok(Self { secret, fixed, remote: remote.map(Arc::new) })
     }
 

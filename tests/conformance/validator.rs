@@ -12,7 +12,10 @@ mod opaque;
 mod own;
 mod remembered;
 
-use tidegate::conformance::validator::{self, Subject};
+use tidegate::{
+    adapters::auth::jwt::Algorithm,
+    conformance::validator::{self, Subject},
+};
 
 /// Makes one test per case per kind of issuer.
 macro_rules! suite {
@@ -28,7 +31,8 @@ macro_rules! suite {
             secret_and_rsa_keys => kinds::secret_and_rsa_keys(),
             secret_and_ec_keys => kinds::secret_and_ec_keys(),
             remote_keys => kinds::remote_keys(),
-            oidc => kinds::oidc(),
+            oidc => kinds::oidc(Algorithm::Rs256),
+            oidc_with_ec_keys => kinds::oidc(Algorithm::Es384),
             workos => kinds::workos(),
         });
 

@@ -332,6 +332,18 @@ async fn what_was_revoked_is_refused_at_its_next_use() {
 }
 
 #[tokio::test]
+async fn what_is_revoked_while_it_is_asked_about_is_refused() {
+    let (server, world) = scripted(Reply::json(&active()).after(Duration::from_millis(300))).await;
+    let revoked = async {
+        server.asked(1).await;
+        world.revoke(Revoked::Token { issuer: name(), jti: "t1".to_owned() });
+    };
+    let (judged, ()) = tokio::join!(world.judge("op_1"), revoked);
+    assert_eq!(judged, Err(told("opaque", Some("t1"), AuthError::TokenRevoked)));
+    assert_eq!(world.judge("op_1").await, Err(told("opaque", Some("t1"), AuthError::TokenRevoked)));
+}
+
+#[tokio::test]
 async fn what_was_found_out_counts_only_while_the_revocation_log_is_read() {
     let server = Scripted::start(Reply::json(&active())).await;
     let now = jiff::Timestamp::from_second(NOW).unwrap();

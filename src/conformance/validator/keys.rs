@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::world::{Broken, Outcome, Subject, encode};
 use crate::ports::token_validator::AuthError;
 
-/// Another bit, another token's, a part, more, none.
+/// Another bit, another token's, a part, more, none; and what an ECDSA signature, two numbers behind each other, may be
+/// made into: a number that is zero or out of range, both in the wrong order, both as DER.
 ///
 /// # Errors
 /// [`Broken`].
@@ -20,13 +21,36 @@ pub async fn a_wrong_signature_is_refused(subject: &Subject) -> Outcome {
     let other = subject.mint.sign(b"another.text");
     let (first, zeros) = (bytes.iter().copied().take(16).collect(), vec![0; bytes.len()]);
     let doubled = [bytes.clone(), bytes.clone()].concat();
-    for bad in [flipped, other, first, zeros, doubled, vec![255; bytes.len()], Vec::new(), vec![0]] {
+    let mut all = vec![flipped, other, first, zeros, doubled, vec![255; bytes.len()], Vec::new(), vec![0]];
+    let (r, s) = bytes.split_at(bytes.len() / 2);
+    all.extend([[s, r].concat(), der(r, s), [&[0], r, s].concat(), [r, s, &[0]].concat()]);
+    for edge in [0, 255] {
+        let edge = |half: &[u8]| vec![edge; half.len()];
+        all.extend([[edge(r), s.to_vec()].concat(), [r.to_vec(), edge(s)].concat()]);
+    }
+    for bad in all {
         subject.is_invalid(&format!("{text}.{}", encode(bad))).await?;
     }
     let (header, _) = text.split_once('.').ok_or_else(|| Broken("no JWT".to_owned()))?;
     let mut claims = subject.claims();
     claims.insert("sub".to_owned(), json!("eve"));
     subject.is_invalid(&format!("{header}.{}.{signature}", encode(Value::Object(claims).to_string()))).await
+}
+
+/// Two numbers as a DER sequence.
+fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
+    let with_length = |tag: u8, bytes: &[u8]| {
+        let length = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+        let head = if length < 128 { vec![tag, length] } else { vec![tag, 0x81, length] };
+        [head, bytes.to_vec()].concat()
+    };
+    let number = |bytes: &[u8]| {
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        let bytes = bytes.get(zeros..).unwrap_or_default();
+        let sign = if bytes.first().is_some_and(|byte| *byte >= 128) { &[0][..] } else { &[] };
+        with_length(2, &[sign, bytes].concat())
+    };
+    with_length(0x30, &[number(r), number(s)].concat())
 }
 
 /// `none` in any spelling, with and without a signature.

@@ -1,9 +1,13 @@
 //! Issuers that are asked over the network: key sets, discovery, introspection, WorkOS (authentication.md section 1).
 
-use std::time::Instant;
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::{
     mint::{Key, claims as claims_of, set},
@@ -128,6 +132,55 @@ async fn a_provider_may_go_by_several_names() {
     assert_eq!(me["issuer"], "corp");
     let old = provider.user_token("ada").audience("tidegate").claims(&json!({"iss": "https://old.test"})).mint().await;
     assert_eq!(whoami(&gate.caller(old)).await["subject"], "ada");
+}
+
+/// Once a set was asked for twice after a change, what it says now is known.
+async fn is_known(provider: &Scripted) {
+    let before = provider.count();
+    until("two more fetches", || async { (provider.count() >= before + 2).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_rotate_under_load_and_nobody_notices() {
+    let provider = Scripted::start(Reply::json(&json!({"keys": []}))).await;
+    let mut current = Key::new("EdDSA", "key-0");
+    provider.reply(Reply::json(&set(&[&current])));
+    let gate = gate(&format!(
+        "[[auth.issuers]]\nname = \"k\"\nkind = \"jwt\"\nissuers = [\"https://keys.test\"]\naudiences = [\"tidegate\"]\n\
+         algorithms = [\"EdDSA\"]\njwks_cache_ttl = 1\njwks_url = \"{}\"\n",
+        provider.url("/jwks")
+    ));
+    let token = |key: &Key, name: &str| key.token(&claims_of("https://keys.test", name, &json!({})));
+    let in_use = Arc::new(Mutex::new(token(&current, "ada")));
+    let mut users = JoinSet::new();
+    for _ in 0..4 {
+        let (gate, in_use) = (gate.clone(), Arc::clone(&in_use));
+        users.spawn(async move {
+            loop {
+                let token = in_use.lock().unwrap().clone();
+                let answer = gate.caller(token).get("/api/whoami").await;
+                assert_eq!(answer.status, 200, "{}", answer.text);
+            }
+        });
+    }
+    for number in 1..4 {
+        let next = Key::new("EdDSA", &format!("key-{number}"));
+        let old = token(&current, "eve");
+        provider.reply(Reply::json(&set(&[&current, &next])));
+        is_known(&provider).await;
+        whoami(&gate.caller(&old)).await;
+        *in_use.lock().unwrap() = token(&next, "ada");
+        whoami(&gate.caller(token(&next, "bob"))).await;
+        // Who took the last token before has had their answer.
+        is_known(&provider).await;
+        provider.reply(Reply::json(&set(&[&next])));
+        is_known(&provider).await;
+        for old in [old, token(&current, "mallory")] {
+            gate.caller(&old).get("/api/whoami").await.problem(401, "auth.invalid_token");
+        }
+        current = next;
+    }
+    assert!(users.try_join_next().is_none(), "somebody was refused");
 }
 
 #[tokio::test]

@@ -108,6 +108,26 @@ async fn a_set_that_is_used_is_renewed_while_nobody_asks() {
     world.provider.asked(2).await;
 }
 
+/// Who is remembered uses the set, too, although nobody looks for a key in it.
+#[tokio::test]
+async fn a_set_is_renewed_for_those_who_are_remembered_and_they_end_with_it() {
+    let world = World::new(KeyRules { cache_ttl: SignedDuration::ZERO, ..KeyRules::default() }).await;
+    let token = world.token(&world.key);
+    for _ in 0..2 {
+        assert_eq!(refusal(&world.validator, &token).await, None);
+    }
+    world.ground.pass(1);
+    world.provider.asked(2).await;
+    // Nobody renewed it: its time is over, and with it that of who was remembered by it.
+    let world = World::new(KeyRules::default()).await;
+    world.provider.reply(Reply::json(&set(&[&world.key])).header("cache-control", "max-age=10"));
+    let token = world.token(&world.key);
+    assert_eq!(refusal(&world.validator, &token).await, None);
+    world.provider.reply(Reply::json(&set(&[&another("second")])));
+    world.ground.pass(10);
+    assert_eq!(refusal(&world.validator, &token).await, Some(AuthError::InvalidToken));
+}
+
 #[tokio::test]
 async fn a_set_counts_as_long_as_the_provider_says_and_no_longer_than_configured() {
     for (max_age, ttl) in [("max-age=10", 10), ("max-age=0", 1), ("max-age=3600", 300), ("no-store", 300)] {
@@ -214,6 +234,21 @@ async fn trouble_at_the_provider_is_nobodys_fault() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_makes_a_set_due_and_no_more() {
+    let world = World::new(KeyRules::default()).await;
+    assert_eq!(world.refusal(&world.key).await, None);
+    world.ground.pass(-60);
+    assert_eq!(world.refusal(&world.key).await, None);
+    assert_eq!(world.fetches(), 2);
+    world.provider.reply(Reply::status(503));
+    world.ground.pass(-60);
+    for _ in 0..10 {
+        assert_eq!(world.refusal(&world.key).await, None);
+    }
+    assert!(world.fetches() <= 4, "{}", world.fetches());
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let world = World::new(KeyRules::default()).await;
     let elsewhere = Scripted::start(Reply::json(&set(&[&world.key]))).await;
@@ -264,12 +299,17 @@ struct Oidc {
 
 impl Oidc {
     async fn new() -> Self {
+        Self::by(KeyRules::default()).await
+    }
+
+    async fn by(rules: KeyRules) -> Self {
         let key = another("first");
         let (ground, keys) = (Ground::new(), Scripted::start(Reply::json(&set(&[&key]))).await);
         let provider = Scripted::start(Reply::status(503)).await;
         let issuer = provider.url("");
         let config = IssuerConfig {
             algorithms: vec![Algorithm::EdDsa],
+            rules,
             ..IssuerConfig::oidc(policy("oidc"), &issuer, Audience::of(vec![AUDIENCE.to_owned()]))
         };
         let validator = ground.validator([config]);
@@ -336,6 +376,24 @@ async fn a_discovery_document_is_read_again_and_serves_on_while_it_cannot_be() {
         assert_eq!(oidc.refusal(&second).await, None);
     }
     assert!(moved.count() > 10, "its keys are read on");
+}
+
+#[tokio::test]
+async fn trouble_with_the_document_is_trouble_with_the_keys() {
+    for (what, trouble) in troubles() {
+        let rules = KeyRules { timeout: Duration::from_millis(500), ..KeyRules::default() };
+        let oidc = Oidc::by(rules).await;
+        oidc.provider.reply(trouble.clone());
+        assert_eq!(oidc.refusal(&oidc.key).await, Some(AuthError::KeyUnavailable), "{what}");
+        assert_eq!(oidc.keys.count(), 0, "{what}");
+        oidc.says(&json!({}));
+        oidc.ground.pass(2);
+        assert_eq!(oidc.refusal(&oidc.key).await, None, "{what}");
+        // Its keys were found once, and are read on.
+        oidc.provider.reply(trouble);
+        oidc.ground.pass(300);
+        assert_eq!(oidc.refusal(&oidc.key).await, None, "{what}");
+    }
 }
 
 #[tokio::test]

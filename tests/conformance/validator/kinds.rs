@@ -174,13 +174,16 @@ pub(super) async fn remote_keys() -> Subject {
 }
 
 /// Kind `oidc`.
-pub(super) async fn oidc() -> Subject {
-    let key = Key::new(Algorithm::Rs256, Some("rs"));
+pub(super) async fn oidc(algorithm: Algorithm) -> Subject {
+    let key = Key::new(algorithm, Some("key-1"));
     let keys = Scripted::start(Reply::json(&set(&[&key]))).await;
     let provider = Scripted::start(Reply::status(503)).await;
     let issuer = provider.url("/realms/demo/");
     provider.reply(Reply::json(&json!({"issuer": issuer, "jwks_uri": keys.url("/keys")})));
-    let config = IssuerConfig::oidc(policy("oidc"), &issuer, Audience::of(vec![AUDIENCE.to_owned()]));
+    let config = IssuerConfig {
+        algorithms: vec![algorithm],
+        ..IssuerConfig::oidc(policy("oidc"), &issuer, Audience::of(vec![AUDIENCE.to_owned()]))
+    };
     let claims = json!({"iss": issuer, "aud": AUDIENCE});
     subject(Ground::new(), config, KeyMint { claims, beneath: vec![Box::new((keys, provider))], ..mint(key) })
 }

@@ -1,6 +1,6 @@
 //! What is remembered of tokens that were verified, and what ends that.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -16,9 +16,10 @@ use tidegate::{
 };
 
 use super::{
-    kinds::{Ground, judge, jwt, refusal},
+    kinds::{Ground, judge, jwt, refusal, remote},
     mint::{Key, set},
 };
+use crate::support::scripted::{Reply, Scripted};
 
 fn ground() -> (Ground, Key, JwtValidator) {
     let (ground, key) = (Ground::new(), Key::new(Algorithm::EdDsa, Some("ed")));
@@ -86,6 +87,23 @@ async fn a_revocation_counts_for_a_remembered_token() {
         assert_eq!((rejection.error, rejection.of.unwrap().name()), (AuthError::TokenRevoked, "t-1"));
         assert_eq!(refusal(&validator, &other).await, None, "{target:?}");
     }
+}
+
+/// A revocation that comes while the keys are still waited for.
+#[tokio::test]
+async fn who_is_revoked_while_their_token_is_verified_is_neither_let_in_nor_remembered() {
+    let (ground, key) = (Ground::new(), Key::new(Algorithm::EdDsa, Some("ed")));
+    let keys = Reply::json(&set(&[&key]));
+    let provider = Scripted::start(keys.after(Duration::from_millis(300))).await;
+    let validator = ground.validator([remote(Algorithm::EdDsa, &provider.url("/"))]);
+    let token = key.token(&ground.claims(&json!({"jti": "t-1"})));
+    let revoked = async {
+        provider.asked(1).await;
+        revoke(&ground, Revoked::Token { issuer: issuer(), jti: "t-1".to_owned() }, false);
+    };
+    let (judged, ()) = tokio::join!(refusal(&validator, &token), revoked);
+    assert_eq!(judged, Some(AuthError::TokenRevoked));
+    assert_eq!((refusal(&validator, &token).await, validator.remembered().0), (Some(AuthError::TokenRevoked), 0));
 }
 
 #[tokio::test]

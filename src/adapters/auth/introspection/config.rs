@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     super::{
-        jwt::checks::{Audience, Times},
+        jwt::checks::{Audience, Times, USUAL_LEEWAY},
         outgoing::{Address, BadAddress, USUAL_TIMEOUT},
     },
     Issuer,
@@ -116,8 +116,9 @@ impl Issuer {
         )?;
         Ok(Self {
             prefix: config.prefix,
-            // The one clock is ours, the other the issuer's, who has judged on it already: no leeway.
-            times: Times { leeway: SignedDuration::ZERO, most_life: config.policy.max_token_life },
+            // The one clock is ours, the other the issuer's, who has judged on it already: no leeway. But a token is asked
+            // about the moment it was made, and a clock a little ahead of ours must not make it bad for ten seconds.
+            times: Times { leeway: SignedDuration::ZERO, ahead: USUAL_LEEWAY, most_life: config.policy.max_token_life },
             policy: config.policy,
             issuers: config.issuers,
             audience: config.audience,

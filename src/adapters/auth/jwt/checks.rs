@@ -56,6 +56,8 @@ impl Audience {
 pub(in crate::adapters::auth) struct Times {
     /// By how much clocks may differ, both ways.
     pub(in crate::adapters::auth) leeway: SignedDuration,
+    /// By how much `iat` may lie ahead: whoever signs rounds it by a clock of its own.
+    pub(in crate::adapters::auth) ahead: SignedDuration,
     /// From `iat` to `exp` at most; without `iat`, from now on.
     pub(in crate::adapters::auth) most_life: SignedDuration,
 }
@@ -67,17 +69,18 @@ impl Times {
     /// [`AuthError::TokenExpired`]; [`AuthError::InvalidToken`] for all else.
     pub(in crate::adapters::auth) fn judge(&self, claims: &JsonObject, now: Timestamp) -> Result<Timestamp, AuthError> {
         let time = |name: &str| claims.get(name).map(numeric_date).transpose().map_err(|_| AuthError::InvalidToken);
-        let later = now.checked_add(self.leeway).unwrap_or(Timestamp::MAX);
+        let later = |by| now.checked_add(by).unwrap_or(Timestamp::MAX);
         let expires_at = time("exp")?.ok_or(AuthError::InvalidToken)?;
         if now >= expires_at.checked_add(self.leeway).unwrap_or(Timestamp::MAX) {
             return Err(AuthError::TokenExpired);
         }
         let not_before = time("nbf")?;
         let issued_at = time("iat")?;
-        if [not_before, issued_at].into_iter().flatten().any(|time| time > later) {
+        let too_early = not_before.is_some_and(|time| time > later(self.leeway));
+        if too_early || issued_at.is_some_and(|time| time > later(self.ahead)) {
             return Err(AuthError::InvalidToken);
         }
-        if issued_at.unwrap_or(later).duration_until(expires_at) > self.most_life {
+        if issued_at.unwrap_or_else(|| later(self.leeway)).duration_until(expires_at) > self.most_life {
             return Err(AuthError::InvalidToken);
         }
         Ok(expires_at)
@@ -106,7 +109,8 @@ mod tests {
     }
 
     fn judged(value: &Value) -> Result<Timestamp, AuthError> {
-        let times = Times { leeway: SignedDuration::from_secs(30), most_life: SignedDuration::from_hours(24) };
+        let leeway = SignedDuration::from_secs(30);
+        let times = Times { leeway, ahead: leeway, most_life: SignedDuration::from_hours(24) };
         times.judge(&claims(value), Timestamp::from_second(1_000_000).unwrap())
     }
 

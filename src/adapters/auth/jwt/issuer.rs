@@ -74,7 +74,7 @@ impl JwtIssuer {
             },
             upkeep,
         )?;
-        let times = Times { leeway: config.leeway, most_life: config.policy.max_token_life };
+        let times = Times { leeway: config.leeway, ahead: config.leeway, most_life: config.policy.max_token_life };
         let IssuerConfig { policy, issuers, audience, read, .. } = config;
         Ok(Self { policy, issuers, audience, algorithms, times, read, keys })
     }

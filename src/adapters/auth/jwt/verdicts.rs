@@ -54,7 +54,7 @@ impl Verdicts {
     /// Whom a token names that was verified lately, is not over, and whose key still counts.
     pub(super) fn find(&self, digest: &[u8; 32], now: Timestamp) -> Option<Arc<Identity>> {
         let verdict = self.0.get(digest)?;
-        let stands = verdict.key.as_ref().is_none_or(|key| key.counts_at(now));
+        let stands = verdict.key.as_ref().is_none_or(|key| key.vouches_at(now));
         (stands && (verdict.verified_at..verdict.until).contains(&now)).then(|| Arc::clone(&verdict.identity))
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -48,8 +48,10 @@ pub enum Unusable {
 pub(in super::super) struct Key {
     id: Option<String>,
     verifiers: Vec<(Algorithm, Box<dyn JwsVerifier>)>,
-    /// Until when it counts, in milliseconds since 1970; [`WITHDRAWN`]: no more.
+    /// Until when what it verified counts by itself, in milliseconds since 1970; [`WITHDRAWN`]: no more.
     counts_until: AtomicI64,
+    /// Whether somebody was remembered by it since its set was asked.
+    used: AtomicBool,
 }
 
 impl fmt::Debug for Key {
@@ -74,7 +76,7 @@ impl Key {
         if verifiers.is_empty() {
             return Err(Unusable::OtherUse);
         }
-        Ok(Self { id, verifiers, counts_until: AtomicI64::new(i64::MAX) })
+        Ok(Self { id, verifiers, counts_until: AtomicI64::new(i64::MAX), used: AtomicBool::new(false) })
     }
 
     /// Its id.
@@ -100,13 +102,23 @@ impl Key {
         verifier.is_some_and(|(_, verifier)| verifier.verify(signed, signature).is_ok())
     }
 
-    /// Whether what was verified by it before still counts: its set has it, and has not had its time.
-    pub(in super::super) fn counts_at(&self, now: Timestamp) -> bool {
-        now.as_millisecond() <= self.counts_until.load(Ordering::Acquire)
+    /// Whether what it verified before still counts without another look at its set: that has it, and its time is not over.
+    /// That is a use of the set, too.
+    pub(in super::super) fn vouches_at(&self, now: Timestamp) -> bool {
+        let vouches = now.as_millisecond() < self.counts_until.load(Ordering::Acquire);
+        if vouches && !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+        vouches
     }
 
-    /// Its set serves until then.
-    pub(super) fn serve_until(&self, end: Timestamp) {
+    /// Whether it vouched for somebody since this was asked the last time.
+    pub(super) fn has_vouched(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+
+    /// From then on its set must be looked at.
+    pub(super) fn count_until(&self, end: Timestamp) {
         self.counts_until.store(end.as_millisecond(), Ordering::Release);
     }
 

@@ -192,11 +192,15 @@ impl RemoteSet {
                 if let Some(old) = &state.held {
                     old.set.replaced_by(&held.set);
                 }
-                held.set.serve_until(self.freshness.serves_until(held.at));
+                held.set.count_until(held.is_over_at());
+                held.set.has_vouched();
                 (state.held, state.failure, state.used) = (Some(held), None, false);
             }
             Err(error) => {
                 state.failure = Some(error.to_string());
+                if let Some(held) = &state.held {
+                    held.set.count_until(self.freshness.serves_until(held.at));
+                }
                 drop(state);
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 let source = self.source.shown();
@@ -218,7 +222,7 @@ impl RemoteSet {
             }
             let now = self.upkeep.clock.now();
             let mut state = self.state();
-            if state.used && state.held.as_ref().is_some_and(|held| held.is_due(now)) && state.may_retry(now) {
+            if state.is_used() && state.held.as_ref().is_some_and(|held| held.is_due(now)) && state.may_retry(now) {
                 self.begin(&mut state, now);
             }
         }
@@ -228,10 +232,11 @@ impl RemoteSet {
     fn rest(&self) -> Option<Duration> {
         let now = self.upkeep.clock.now();
         let mut state = self.state();
+        let used = state.is_used();
         let pause = match &state.held {
             Some(held) if !held.is_due(now) => held.ttl / 5 * 4 - held.at.duration_until(now),
-            Some(_) if state.used && state.has_failed() => RETRY_AFTER,
-            Some(_) if state.used => SignedDuration::ZERO,
+            Some(_) if used && state.has_failed() => RETRY_AFTER,
+            Some(_) if used => SignedDuration::ZERO,
             _ => {
                 state.is_kept = false;
                 return None;

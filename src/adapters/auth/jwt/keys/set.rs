@@ -106,9 +106,14 @@ impl KeySet {
         &self.skipped
     }
 
-    /// From then on none of its keys counts, unless another set has it too.
-    pub(super) fn serve_until(&self, end: Timestamp) {
-        self.keys.iter().for_each(|key| key.serve_until(end));
+    /// From then on nobody is remembered by its keys without another look at them.
+    pub(super) fn count_until(&self, end: Timestamp) {
+        self.keys.iter().for_each(|key| key.count_until(end));
+    }
+
+    /// Whether somebody was remembered by its keys since this was asked the last time.
+    pub(super) fn has_vouched(&self) -> bool {
+        self.keys.iter().filter(|key| key.has_vouched()).count() > 0
     }
 
     /// Another set has taken this one's place: what only this one has counts no longer.

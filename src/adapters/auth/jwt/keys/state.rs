@@ -83,6 +83,12 @@ pub(super) fn is_before(at: Timestamp, other: Timestamp) -> bool {
 }
 
 impl State {
+    /// Whether somebody used the set since it was fetched, be it by being remembered.
+    pub(super) fn is_used(&mut self) -> bool {
+        self.used |= self.held.as_ref().is_some_and(|held| held.set.has_vouched());
+        self.used
+    }
+
     pub(super) const fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
@@ -105,6 +111,10 @@ impl Held {
     }
 
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        now < self.at || self.at.duration_until(now) >= self.ttl
+        now < self.at || now >= self.is_over_at()
+    }
+
+    pub(super) fn is_over_at(&self) -> Timestamp {
+        self.at.checked_add(self.ttl).unwrap_or(Timestamp::MAX)
     }
 }

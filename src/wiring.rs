@@ -42,6 +42,7 @@ use crate::{
         context,
         core::Core,
         engines::Engines,
+        error::AppError,
         limits::{LimitPolicy, Limits},
         people::{Issuer, People},
         revocation_log::RevocationLog,
@@ -322,6 +323,14 @@ impl Gate {
     /// The audit's own work: for whoever wants entries chained now.
     pub const fn audit(&self) -> &AuditWork {
         &self.audit
+    }
+
+    /// Deletes at once what is older than it is kept, as the gateway does every minute while it runs.
+    ///
+    /// # Errors
+    /// The first failure; what could be deleted has been.
+    pub async fn sweep(&self) -> Result<(), AppError> {
+        self.background.sweep_once().await
     }
 
     /// Says when the gate is stopping: open streams and waits end with it.

@@ -10,6 +10,7 @@ mod members;
 mod owned_tokens;
 mod people;
 mod repeats;
+mod retention;
 mod rights;
 mod service_tokens;
 mod sessions;

@@ -7,9 +7,9 @@ use jiff::SignedDuration;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{context, core::Core, error::AppError, revocation_log::RevocationLog, signals::POLL};
+use super::{context, core::Core, error::AppError, retention::Retention, revocation_log::RevocationLog, signals::POLL};
 use crate::{
-    domain::{engine::EngineName, execution::Starter, idempotency, identity::Identity},
+    domain::{engine::EngineName, execution::Starter, identity::Identity},
     ports::{
         engine_store::Due,
         local_engine::EngineCommand,
@@ -21,13 +21,14 @@ use crate::{
 const RELAY_BATCH: u32 = 500;
 /// How many channels are asked for their heads at once: a statement has room for so many values only.
 const HEADS_BATCH: usize = 1_000;
+/// How often.
+const HEADS_INTERVAL: Duration = Duration::from_millis(50);
 /// How many due timers are taken at once.
 const DUE_BATCH: u32 = 100;
 /// How long a timer may be late: what is due is looked for this often.
 const DUE_POLL: Duration = Duration::from_millis(100);
-/// How often what is old is forgotten, and how much at once.
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
-const SWEEP_BATCH: u32 = 500;
+/// How often what is old is deleted.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How long what could not be done rests before it is tried again.
 const REST: Duration = Duration::from_secs(10);
@@ -62,13 +63,13 @@ pub struct Background {
     publisher: Arc<dyn Publisher>,
     feed: Arc<dyn EventFeed>,
     log: Arc<RevocationLog>,
-    history_ttl: SignedDuration,
+    retention: Retention,
     stop: CancellationToken,
 }
 
 impl Background {
     /// On these foundations; `history_ttl` is `engines.history_ttl`.
-    pub const fn new(
+    pub fn new(
         core: Core,
         publisher: Arc<dyn Publisher>,
         feed: Arc<dyn EventFeed>,
@@ -76,7 +77,8 @@ impl Background {
         history_ttl: SignedDuration,
         stop: CancellationToken,
     ) -> Self {
-        Self { core, publisher, feed, log, history_ttl, stop }
+        let retention = Retention::new(core.clone(), history_ttl);
+        Self { core, publisher, feed, log, retention, stop }
     }
 
     /// Begins all of it. The tasks end when the stop is called; the tracker of the [`Core`]'s commands owns them.
@@ -130,7 +132,7 @@ impl Background {
     /// Tells the streams of this replica what others have numbered.
     async fn watch_heads(self) {
         loop {
-            tokio::time::sleep(DUE_POLL).await;
+            tokio::time::sleep(HEADS_INTERVAL).await;
             let followed = self.feed.followed();
             for part in followed.chunks(HEADS_BATCH) {
                 let heads = async { self.core.commands.view().await?.events().heads(part).await };
@@ -141,6 +143,8 @@ impl Background {
                         tokio::time::sleep(POLL).await;
                     }
                 }
+                // However many channels are followed, the database is asked as often.
+                tokio::time::sleep(HEADS_INTERVAL).await;
             }
         }
     }
@@ -209,42 +213,20 @@ impl Background {
         Ok(some)
     }
 
-    /// Forgets what is old, in bounded steps.
+    /// Deletes what is old.
     async fn sweep(self) {
         loop {
-            tokio::time::sleep(SWEEP_EVERY).await;
-            if let Err(error) = self.sweep_once().await {
-                tracing::warn!(error = %error, "what is old could not be forgotten; trying again");
-            }
+            tokio::time::sleep(SWEEP_INTERVAL).await;
+            // Each failure is logged where it happens; the next round tries again.
+            drop(self.sweep_once().await);
         }
     }
 
-    /// One round of forgetting: idempotency keys after a day; ended instances, executions and events after `history_ttl`.
+    /// Deletes what is older than it is kept, once.
     ///
     /// # Errors
-    /// The store's.
+    /// The first failure; what could be deleted has been.
     pub async fn sweep_once(&self) -> Result<(), AppError> {
-        loop {
-            let (core, ttl) = (self.core.clone(), self.history_ttl);
-            let swept = self.core.commands.run(move |unit| {
-                let core = core.clone();
-                Box::pin(async move {
-                    let now = unit.now;
-                    let before = unit.now.saturating_sub(ttl).unwrap_or(jiff::Timestamp::MIN);
-                    let keys_before = unit.now.saturating_sub(idempotency::KEPT_FOR).unwrap_or(jiff::Timestamp::MIN);
-                    let mut most = unit.uow().idempotency().sweep(keys_before, SWEEP_BATCH).await?;
-                    for (name, _) in core.engines.iter() {
-                        let local = core.engines.local(name)?;
-                        most = most.max(local.sweep(unit.uow(), before, SWEEP_BATCH).await?);
-                    }
-                    most = most.max(unit.uow().revocations().sweep(now, SWEEP_BATCH).await?);
-                    most = most.max(unit.uow().executions().sweep(before, SWEEP_BATCH).await?);
-                    Ok(most.max(unit.uow().events().sweep(before, SWEEP_BATCH).await?))
-                })
-            });
-            if swept.await? < SWEEP_BATCH {
-                return Ok(());
-            }
-        }
+        self.retention.sweep().await
     }
 }

@@ -116,6 +116,12 @@ pub enum AppError {
     /// A stream's position that the channel has not reached: 400 `events.position_unknown`.
     #[error("the channel has not reached this position")]
     PositionUnknown,
+    /// Events after this position are no longer kept: 410 `events.position_expired`.
+    #[error("events after this position are no longer kept; the oldest is {oldest}")]
+    PositionExpired {
+        /// The number of the first event from which on all are kept.
+        oldest: u64,
+    },
     /// No key is configured for widgets' sessions: 501 `session.not_configured`.
     #[error("widget sessions are not configured")]
     NoSessions,

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio::sync::watch;
 
-use super::{commands::Commands, error::AppError, signals::POLL, workflows::seen};
+use super::{commands::Commands, error::AppError, workflows::seen};
 use crate::{
     domain::{
         event::Event,
@@ -12,7 +12,7 @@ use crate::{
         ids::{ExecutionId, WorkflowId},
         scope::Scope,
     },
-    ports::publisher::EventFeed,
+    ports::{publisher::EventFeed, repository::UnitOfWork},
 };
 
 /// How many events a stream reads at once.
@@ -40,29 +40,32 @@ impl Events {
         Self { commands, feed }
     }
 
-    /// Events after a number, oldest first; of one execution only, if it is named.
+    /// Events after a number, oldest first; of one execution only, if it is named. Without a number from the oldest on.
     ///
     /// # Errors
-    /// [`AppError::NotFound`]. A deleted workflow's events stay.
+    /// [`AppError::NotFound`] (a deleted workflow's events stay); [`AppError::PositionExpired`].
     pub async fn history(
         &self,
         who: &Identity,
         workflow: WorkflowId,
         execution: Option<ExecutionId>,
-        after: u64,
+        after: Option<u64>,
         limit: u32,
     ) -> Result<Vec<Event>, AppError> {
         let mut view = self.commands.view().await?;
         let found = view.workflows().find_with_hidden(workflow).await?;
         seen(who, Scope::WorkflowsRead, found)?;
+        if let Some(after) = after {
+            require_kept(&mut *view, workflow, execution, after).await?;
+        }
         let subject = execution.map(|id| id.to_string());
-        Ok(view.events().read(workflow, after, limit, subject.as_deref()).await?)
+        Ok(view.events().read(workflow, after.unwrap_or(0), limit, subject.as_deref()).await?)
     }
 
     /// Follows a channel.
     ///
     /// # Errors
-    /// [`AppError::NotFound`]; [`AppError::PositionUnknown`] beyond the channel's head.
+    /// [`AppError::NotFound`]; [`AppError::PositionUnknown`] beyond the channel's head; [`AppError::PositionExpired`].
     pub async fn follow(
         &self,
         who: &Identity,
@@ -79,7 +82,10 @@ impl Events {
         let after = match from {
             Position::Now => head,
             Position::After(after) if after > head => return Err(AppError::PositionUnknown),
-            Position::After(after) => after,
+            Position::After(after) => {
+                require_kept(&mut *view, workflow, execution, after).await?;
+                after
+            }
         };
         let subject = execution.map(|id| id.to_string());
         Ok(Tail { commands: self.commands.clone(), workflow, subject, head, after, grown })
@@ -95,11 +101,31 @@ impl Events {
     }
 }
 
+/// Refuses a position after which events were deleted. All events of an execution that is there are kept.
+async fn require_kept(
+    view: &mut dyn UnitOfWork,
+    workflow: WorkflowId,
+    execution: Option<ExecutionId>,
+    after: u64,
+) -> Result<(), AppError> {
+    let deleted_to = view.events().deleted_to(workflow).await?;
+    if after >= deleted_to {
+        return Ok(());
+    }
+    if let Some(id) = execution
+        && view.executions().find_existing(&[id]).await?.contains(&id)
+    {
+        return Ok(());
+    }
+    Err(AppError::PositionExpired { oldest: deleted_to.saturating_add(1) })
+}
+
 /// An open stream: gives each event once, in order, from its position on.
 pub struct Tail {
     commands: Commands,
     workflow: WorkflowId,
     subject: Option<String>,
+    /// The channel's highest number, as far as this stream knows.
     head: u64,
     after: u64,
     grown: watch::Receiver<u64>,
@@ -122,29 +148,39 @@ impl Tail {
         self.head
     }
 
-    /// Waits for the next events, at most 200. Dropping the future loses nothing.
+    /// Waits for the next events, at most 200. Dropping the future loses nothing. While the channel does not grow, it asks
+    /// the store nothing: the relay and the watcher of heads tell of every event, whichever replica numbered it.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; [`AppError::PositionExpired`] for a stream that is so far behind that its events were deleted.
     pub async fn next(&mut self) -> Result<Vec<Event>, AppError> {
         loop {
-            // Seen before reading, so that what comes while we read wakes us again.
-            let head = *self.grown.borrow_and_update();
-            let mut view = self.commands.view().await?;
-            let found = view.events().read(self.workflow, self.after, BATCH, self.subject.as_deref()).await?;
-            drop(view);
-            if let Some(last) = found.last() {
-                self.after = last.sequence;
-                return Ok(found);
+            self.head = self.head.max(*self.grown.borrow_and_update());
+            if self.after < self.head {
+                let found = self.read().await?;
+                match found.last() {
+                    Some(last) => {
+                        self.after = last.sequence;
+                        return Ok(found);
+                    }
+                    // Others' events up to here need not be read again.
+                    None => self.after = self.head,
+                }
             }
-            if self.subject.is_some() {
-                // Others' events up to here need not be read again.
-                self.after = self.after.max(head);
-            }
-            // Another replica's events are found by the relay, which tells the feed; a silent feed is looked past.
-            if let Ok(Err(_gone)) = tokio::time::timeout(POLL, self.grown.changed()).await {
-                tokio::time::sleep(POLL).await;
+            if self.grown.changed().await.is_err() {
+                // The feed ends with the process.
+                std::future::pending::<()>().await;
             }
         }
+    }
+
+    async fn read(&mut self) -> Result<Vec<Event>, AppError> {
+        let mut view = self.commands.view().await?;
+        let found = view.events().read(self.workflow, self.after, BATCH, self.subject.as_deref()).await?;
+        let follows = found.first().is_some_and(|first| first.sequence == self.after.saturating_add(1));
+        if !follows && self.subject.is_none() {
+            require_kept(&mut *view, self.workflow, None, self.after).await?;
+        }
+        Ok(found)
     }
 }

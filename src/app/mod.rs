@@ -20,6 +20,7 @@ mod named;
 pub mod people;
 pub mod processes;
 pub mod recorder;
+mod retention;
 pub mod revocation_log;
 pub mod revocations;
 pub mod service_tokens;

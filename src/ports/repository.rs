@@ -3,7 +3,7 @@
 //! To add a subject: write its trait here (or, for a local engine's rows, in [`engine_store`](super::engine_store)), hand
 //! it out by [`UnitOfWork`], and give it cases in `tests/conformance/repository.rs`.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -238,6 +238,15 @@ pub struct ExecutionFilter {
     pub started_after: Option<Timestamp>,
 }
 
+/// An execution that ended so long ago that it is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpiredExecution {
+    /// Its id.
+    pub id: ExecutionId,
+    /// The channel of its events.
+    pub workflow: WorkflowId,
+}
+
 /// Executions, which are also the table of who owns which instance.
 #[async_trait]
 pub trait Executions: Send {
@@ -259,8 +268,22 @@ pub trait Executions: Send {
     async fn end(&mut self, execution: &Execution) -> Result<(), RepositoryError>;
     /// Whether one of the workflow runs.
     async fn any_running(&mut self, workflow: WorkflowId) -> Result<bool, RepositoryError>;
-    /// Forgets what ended before a moment, at most `limit`; says how many.
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError>;
+    /// Those that ended before a moment, the longest ended first, at most `limit`. They are locked for the unit; rows that
+    /// another unit has locked are skipped.
+    async fn lock_expired(&mut self, before: Timestamp, limit: u32) -> Result<Vec<ExpiredExecution>, RepositoryError>;
+    /// Deletes executions; ids that are not there are ignored. At most 1,000 at once.
+    async fn delete(&mut self, ids: &[ExecutionId]) -> Result<(), RepositoryError>;
+    /// Which of these executions are there. At most 1,000 at once.
+    async fn find_existing(&mut self, ids: &[ExecutionId]) -> Result<BTreeSet<ExecutionId>, RepositoryError>;
+}
+
+/// An event that is old enough to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgedEvent {
+    /// Its place in the store, across all channels.
+    pub position: u64,
+    /// The execution or deployment that it is about.
+    pub subject: String,
 }
 
 /// Events and their numbers.
@@ -288,8 +311,21 @@ pub trait Events: Send {
     async fn head(&mut self, workflow: WorkflowId) -> Result<u64, RepositoryError>;
     /// The heads of several channels; a channel without events may be missing.
     async fn heads(&mut self, workflows: &[WorkflowId]) -> Result<Vec<(WorkflowId, u64)>, RepositoryError>;
-    /// Forgets numbered events from before a moment, at most `limit`; says how many. Heads stay.
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError>;
+    /// Deletes the oldest numbered events of a subject, at most `limit`; gives how many. Heads stay.
+    async fn delete_by_subject(
+        &mut self,
+        workflow: WorkflowId,
+        subject: &str,
+        limit: u32,
+    ) -> Result<u32, RepositoryError>;
+    /// Numbered events from before a moment, in the order of their places in the store, beginning after `after`, at most
+    /// `limit`. Ends before the first event that is younger or not yet numbered.
+    async fn list_aged(&mut self, after: u64, before: Timestamp, limit: u32)
+    -> Result<Vec<AgedEvent>, RepositoryError>;
+    /// Deletes the numbered events at these places; gives how many. At most 1,000 at once. Heads stay.
+    async fn delete_by_position(&mut self, positions: &[u64]) -> Result<u32, RepositoryError>;
+    /// The highest number of a channel that was deleted; 0 if none was. A reader that has read less has lost events.
+    async fn deleted_to(&mut self, workflow: WorkflowId) -> Result<u64, RepositoryError>;
 }
 
 /// What to add to a token's uses.

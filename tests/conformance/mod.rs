@@ -21,5 +21,5 @@ pub(crate) use conformance;
 
 mod engine;
 mod rate_limiter;
-mod repository;
+pub(crate) mod repository;
 mod validator;

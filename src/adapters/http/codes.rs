@@ -232,6 +232,10 @@ codes! {
         "The channel has no such position",
         "`Last-Event-ID` or `after` lies beyond the newest event, as when it comes from another workflow or another database.",
         "Begin again with `after=0`, or without a position.";
+    EVENTS_POSITION_EXPIRED = "events.position_expired" [GONE]
+        "Events after this position are no longer kept",
+        "`Last-Event-ID` or `after` lies before events that were deleted `engines.history_ttl` after their execution ended.",
+        "Load the present state by REST, then go on with `after` one less than `oldest`. A history without `after` begins at the oldest event.";
     PROCESS_NOT_FOUND = "process.not_found" [NOT_FOUND]
         "There is no such process, or no such process instance",
         "It is not deployed, was forgotten after `engines.history_ttl`, or is in a workspace that the caller does not reach.",

@@ -164,6 +164,9 @@ impl From<AppError> for Problem {
             AppError::Stale => Self::plain(codes::REQUEST_PRECONDITION_FAILED),
             AppError::IdempotencyKeyReused => Self::plain(codes::IDEMPOTENCY_KEY_REUSED),
             AppError::PositionUnknown => Self::plain(codes::EVENTS_POSITION_UNKNOWN),
+            AppError::PositionExpired { oldest } => {
+                Self::new(codes::EVENTS_POSITION_EXPIRED, error.to_string()).with_member("oldest", json!(oldest))
+            }
             AppError::NoSessions => Self::plain(codes::SESSION_NOT_CONFIGURED),
             AppError::Engine(error) => error.into(),
             AppError::Repository(error) => error.into(),

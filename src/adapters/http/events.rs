@@ -156,7 +156,7 @@ impl EventsApi {
         follower: Follower,
         /// The workflow.
         id: Path<WorkflowId>,
-        /// Events after this number; of a history 0 if absent, of a stream now.
+        /// Events after this number; if absent, a history begins at the oldest event that is kept, a stream now.
         after: Query<Sequence>,
         /// How many items are wanted; a stream has no limit.
         limit: Query<Limit>,
@@ -176,7 +176,7 @@ impl EventsApi {
             return Ok(Told::Stream(event_stream::body(tail, judged, self.stopping.clone())));
         }
         let limit = limit.0.map_or(DEFAULT_LIMIT, Limit::as_u32);
-        let after = after.0.map_or(0, |Sequence(number)| number);
+        let after = after.0.map(|Sequence(number)| number);
         let mut events = self.app.events.history(&who.0, id.0, execution_id.0, after, limit + 1).await?;
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = events.len() > most;

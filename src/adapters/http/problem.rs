@@ -31,6 +31,7 @@ struct Inner {
     status: StatusCode,
     detail: Cow<'static, str>,
     errors: Vec<Value>,
+    member: Option<(&'static str, Value)>,
     scopes: Option<Scopes>,
     retry_after: Option<u64>,
     allow: Option<String>,
@@ -44,6 +45,7 @@ impl Problem {
             status: code.status(),
             detail: detail.into(),
             errors: Vec::new(),
+            member: None,
             scopes: None,
             retry_after: None,
             allow: None,
@@ -89,6 +91,12 @@ impl Problem {
         self
     }
 
+    /// The same with an extension member of its own (RFC 9457 section 3.2).
+    pub(super) fn with_member(mut self, name: &'static str, value: Value) -> Self {
+        self.0.member = Some((name, value));
+        self
+    }
+
     /// The same, naming the scopes that are missing.
     pub(super) fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.0.scopes = Some(scopes);
@@ -129,6 +137,7 @@ impl Problem {
             status @ (StatusCode::UNAUTHORIZED
             | StatusCode::FORBIDDEN
             | StatusCode::NOT_FOUND
+            | StatusCode::GONE
             | StatusCode::TOO_MANY_REQUESTS) => 4000 + status.as_u16(),
             StatusCode::SERVICE_UNAVAILABLE => 1013,
             status if status.is_client_error() => 4400,
@@ -159,6 +168,9 @@ impl Problem {
         }
         if let Some(request_id) = request_id {
             body.insert("request_id".to_owned(), json!(request_id));
+        }
+        if let Some((name, value)) = &inner.member {
+            body.insert((*name).to_owned(), value.clone());
         }
         if !inner.errors.is_empty() {
             body.insert("errors".to_owned(), Value::Array(inner.errors.clone()));
@@ -318,6 +330,13 @@ fn schema() -> MetaSchema {
             ("message", described(text(), "The same as `detail`.")),
             ("instance", described(text(), "The path of the request.")),
             ("request_id", described(text(), "Names the request in the gate's log.")),
+            (
+                "oldest",
+                described(
+                    MetaSchema::new_with_format("integer", "int64"),
+                    "With `events.position_expired`: the number of the first event from which on all are kept.",
+                ),
+            ),
             ("errors", described(entries, "What is wrong where, if it is more than one thing or in one place.")),
         ],
         ..MetaSchema::new("object")

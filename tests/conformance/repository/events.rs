@@ -7,7 +7,7 @@ use tidegate::{
         event::{Event, EventType, NewEvent},
         ids::WorkflowId,
     },
-    ports::repository::UnitOfWork,
+    ports::repository::{AgedEvent, UnitOfWork},
 };
 
 use super::{
@@ -25,7 +25,8 @@ suite! {
     a_numbering_that_does_not_commit_is_done_again,
     events_of_one_subject_keep_their_numbers,
     heads_are_known,
-    a_sweep_forgets_numbered_events_and_keeps_heads,
+    deleting_a_subject_keeps_the_rest_and_the_head,
+    aged_events_are_listed_and_deleted_by_position,
     many_events_at_once_are_kept,
     numberers_at_once_leave_no_gap_and_double_nothing,
 }
@@ -130,14 +131,43 @@ async fn heads_are_known(store: Store) {
     assert!(store.read(async |view| view.events().heads(&[]).await).await.is_empty());
 }
 
-async fn a_sweep_forgets_numbered_events_and_keeps_heads(store: Store) {
-    append(&store, &[event(1, 1, "x"), event(2, 1, "x"), event(3, 1, "x")]).await;
+async fn deleted_to(store: &Store, workflow: u128) -> u64 {
+    store.read(async |view| view.events().deleted_to(channel(workflow)).await).await
+}
+
+async fn deleting_a_subject_keeps_the_rest_and_the_head(store: Store) {
+    append(&store, &[event(1, 1, "x"), event(2, 1, "y"), event(3, 1, "x"), event(4, 2, "x"), event(5, 1, "x")]).await;
     number(&store, 10).await;
-    append(&store, &[event(0, 1, "x")]).await;
-    let sweep = async |limit| store.change(async |unit| unit.events().sweep(at(3), limit).await).await;
-    assert_eq!((sweep(1).await, sweep(9).await, sweep(9).await), (1, 1, 0), "an unnumbered one stays");
-    assert_eq!(listed(&read(&store, 1, 0, 10, None).await), [(3, 3)]);
-    assert_eq!(listed(&number(&store, 10).await), [(4, 0)]);
+    append(&store, &[event(6, 1, "x")]).await;
+    assert_eq!(deleted_to(&store, 1).await, 0);
+    let delete =
+        async |limit| store.change(async |unit| unit.events().delete_by_subject(channel(1), "x", limit).await).await;
+    assert_eq!((delete(1).await, deleted_to(&store, 1).await), (1, 1), "the oldest first");
+    assert_eq!((delete(9).await, delete(9).await), (2, 0), "an unnumbered one stays");
+    assert_eq!((deleted_to(&store, 1).await, deleted_to(&store, 2).await), (4, 0));
+    assert_eq!(listed(&read(&store, 1, 0, 10, None).await), [(2, 2)]);
+    assert_eq!(listed(&number(&store, 10).await), [(5, 6)]);
+}
+
+async fn aged_events_are_listed_and_deleted_by_position(store: Store) {
+    append(&store, &[event(1, 1, "x"), event(2, 2, "y"), event(3, 1, "z"), event(9, 1, "x"), event(4, 1, "x")]).await;
+    number(&store, 10).await;
+    append(&store, &[event(5, 1, "x")]).await;
+    let list = async |after, second, limit| {
+        store.change(async |unit| unit.events().list_aged(after, at(second), limit).await).await
+    };
+    let aged = list(0, 9, 10).await;
+    let subjects = |aged: &[AgedEvent]| aged.iter().map(|event| event.subject.clone()).collect::<Vec<_>>();
+    assert_eq!(subjects(&aged), ["x", "y", "z"], "it ends before the first that is younger");
+    assert_eq!(subjects(&list(aged[0].position, 9, 1).await), ["y"]);
+    assert_eq!(list(0, 100, 10).await.len(), 5, "and before the first without a number");
+    let positions = [aged[0].position, aged[1].position];
+    let delete = async || store.change(async |unit| unit.events().delete_by_position(&positions).await).await;
+    assert_eq!((delete().await, delete().await), (2, 0));
+    assert_eq!((deleted_to(&store, 1).await, deleted_to(&store, 2).await), (1, 1));
+    assert_eq!(subjects(&list(0, 9, 10).await), ["z"]);
+    store.change(async |unit| unit.events().delete_by_subject(channel(1), "z", 9).await).await;
+    assert_eq!(list(0, 9, 10).await, []);
 }
 
 async fn many_events_at_once_are_kept(store: Store) {

@@ -28,7 +28,7 @@ suite! {
     one_running_is_known,
     a_list_is_newest_first_and_fits_the_filter,
     pages_lose_and_double_nothing,
-    a_sweep_forgets_what_ended_before_in_bounded_steps,
+    expired_executions_are_found_oldest_first_and_deleted,
 }
 
 async fn insert(store: &Store, execution: Execution) {
@@ -150,18 +150,24 @@ async fn pages_lose_and_double_nothing(store: Store) {
     assert_eq!(ids, (0..13).rev().map(id).collect::<Vec<_>>());
 }
 
-async fn a_sweep_forgets_what_ended_before_in_bounded_steps(store: Store) {
+async fn expired_executions_are_found_oldest_first_and_deleted(store: Store) {
     insert(&store, execution(1, 11)).await;
     for (number, second) in [(2, 30), (3, 10), (4, 20), (5, 40)] {
         insert(&store, ended(number, second)).await;
     }
-    let sweep = async || store.change(async |unit| unit.executions().sweep(at(40), 2).await).await;
-    assert_eq!(sweep().await, 2);
-    let found = store.read(async |view| view.executions().find(execution(2, 11).id).await).await;
-    assert!(found.is_some(), "the oldest go first");
-    assert_eq!((sweep().await, sweep().await), (1, 0));
-    for number in [1, 5] {
-        assert!(store.read(async |view| view.executions().find(execution(number, 11).id).await).await.is_some());
-    }
+    let expired = async |limit| {
+        let found = store.change(async |unit| unit.executions().lock_expired(at(40), limit).await).await;
+        assert!(found.iter().all(|found| found.workflow == execution(1, 11).workflow));
+        found.into_iter().map(|found| found.id).collect::<Vec<_>>()
+    };
+    let of = |numbers: &[u128]| numbers.iter().map(|number| execution(*number, 11).id).collect::<Vec<_>>();
+    assert_eq!(expired(2).await, of(&[3, 4]));
+    assert_eq!(expired(9).await, of(&[3, 4, 2]));
+    let ids = of(&[3, 2, 99]);
+    store.change(async |unit| unit.executions().delete(&ids).await).await;
+    assert_eq!(expired(9).await, of(&[4]));
+    let asked = of(&[1, 2, 3, 4, 5, 6]);
+    let existing = store.read(async |view| view.executions().find_existing(&asked).await).await;
+    assert_eq!(existing.into_iter().collect::<Vec<_>>(), of(&[1, 4, 5]));
     insert(&store, execution(3, 11)).await;
 }

@@ -15,7 +15,7 @@ use crate::{
         event::{Event, NewEvent},
         ids::{EventId, WorkflowId},
     },
-    ports::repository::{Events, RepositoryError},
+    ports::repository::{AgedEvent, Events, RepositoryError},
 };
 
 #[derive(Debug, Clone, Default)]
@@ -26,8 +26,9 @@ pub(super) struct Table {
     last_position: u64,
     numbered: OrdMap<WorkflowId, OrdMap<u64, Arc<Event>>>,
     by_subject: Index<(WorkflowId, String), u64>,
-    by_time: OrdSet<(Timestamp, WorkflowId, u64)>,
+    by_position: OrdMap<u64, (WorkflowId, u64)>,
     heads: OrdMap<WorkflowId, u64>,
+    deleted_to: OrdMap<WorkflowId, u64>,
 }
 
 impl Table {
@@ -50,16 +51,16 @@ impl Table {
             let head = self.heads.entry(event.workflow).or_insert(0);
             *head += 1;
             let event = Event { sequence: *head, event };
-            self.keep(&event);
+            self.keep(position, &event);
             numbered.push(event);
         }
         numbered
     }
 
-    fn keep(&mut self, event: &Event) {
+    fn keep(&mut self, position: u64, event: &Event) {
         let (workflow, sequence) = (event.event.workflow, event.sequence);
         self.by_subject.insert((workflow, event.event.subject.clone()), sequence);
-        self.by_time.insert((event.event.time, workflow, sequence));
+        self.by_position.insert(position, (workflow, sequence));
         self.numbered.entry(workflow).or_default().insert(sequence, Arc::new(event.clone()));
     }
 
@@ -78,19 +79,43 @@ impl Table {
         }
     }
 
-    fn sweep(&mut self, before: Timestamp, limit: u32) -> u32 {
-        let mut swept = 0;
-        while swept < items(limit) {
-            let Some(oldest) = self.by_time.get_min().copied().filter(|(time, ..)| *time < before) else { break };
-            self.by_time.remove(&oldest);
-            let (_, workflow, sequence) = oldest;
-            if let Some(event) = self.numbered.get_mut(&workflow).and_then(|channel| channel.remove(&sequence)) {
-                self.ids.remove(&event.event.id);
-                self.by_subject.remove(&(workflow, event.event.subject.clone()), &sequence);
+    /// Deletes an event of a channel, but not the note of its position.
+    fn delete(&mut self, workflow: WorkflowId, sequence: u64) -> bool {
+        let channel = self.numbered.get_mut(&workflow);
+        let Some(event) = channel.and_then(|channel| channel.remove(&sequence)) else { return false };
+        self.ids.remove(&event.event.id);
+        self.by_subject.remove(&(workflow, event.event.subject.clone()), &sequence);
+        let deleted_to = self.deleted_to.entry(workflow).or_insert(0);
+        *deleted_to = sequence.max(*deleted_to);
+        true
+    }
+
+    fn delete_by_subject(&mut self, workflow: WorkflowId, subject: &str, limit: u32) -> u32 {
+        let key = (workflow, subject.to_owned());
+        let sequences: Vec<_> = self.by_subject.ascending(&key).take(items(limit)).copied().collect();
+        count(sequences.into_iter().filter(|sequence| self.delete(workflow, *sequence)).count())
+    }
+
+    fn list_aged(&mut self, after: u64, before: Timestamp, limit: u32) -> Vec<AgedEvent> {
+        let end = self.outbox.get_min().map_or(u64::MAX, |(position, _)| *position);
+        let range = (Bound::Excluded(after), Bound::Excluded(end.max(after.saturating_add(1))));
+        let (mut aged, mut stale) = (Vec::new(), Vec::new());
+        for (position, (workflow, sequence)) in self.by_position.range(range) {
+            match self.numbered.get(workflow).and_then(|channel| channel.get(sequence)) {
+                None => stale.push(*position),
+                Some(event) if event.event.time >= before || aged.len() >= items(limit) => break,
+                Some(event) => aged.push(AgedEvent { position: *position, subject: event.event.subject.clone() }),
             }
-            swept += 1;
         }
-        count(swept)
+        for position in stale {
+            self.by_position.remove(&position);
+        }
+        aged
+    }
+
+    fn delete_by_position(&mut self, positions: &[u64]) -> u32 {
+        let found: Vec<_> = positions.iter().filter_map(|position| self.by_position.remove(position)).collect();
+        count(found.into_iter().filter(|(workflow, sequence)| self.delete(*workflow, *sequence)).count())
     }
 }
 
@@ -122,7 +147,29 @@ impl Events for MemoryUnit {
         Self::read(self, |state| workflows.iter().filter_map(|id| Some((*id, *state.events.heads.get(id)?))).collect())
     }
 
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError> {
-        self.change(|state| Ok(state.events.sweep(before, limit)))
+    async fn delete_by_subject(
+        &mut self,
+        workflow: WorkflowId,
+        subject: &str,
+        limit: u32,
+    ) -> Result<u32, RepositoryError> {
+        self.change(|state| Ok(state.events.delete_by_subject(workflow, subject, limit)))
+    }
+
+    async fn list_aged(
+        &mut self,
+        after: u64,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<AgedEvent>, RepositoryError> {
+        self.change(|state| Ok(state.events.list_aged(after, before, limit)))
+    }
+
+    async fn delete_by_position(&mut self, positions: &[u64]) -> Result<u32, RepositoryError> {
+        self.change(|state| Ok(state.events.delete_by_position(positions)))
+    }
+
+    async fn deleted_to(&mut self, workflow: WorkflowId) -> Result<u64, RepositoryError> {
+        Self::read(self, |state| state.events.deleted_to.get(&workflow).copied().unwrap_or(0))
     }
 }

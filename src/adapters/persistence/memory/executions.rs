@@ -1,6 +1,6 @@
 //! Executions.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use imbl::OrdMap;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{
     MemoryUnit,
-    index::{Index, count, items},
+    index::{Index, items},
 };
 use crate::{
     adapters::persistence::position::below,
@@ -19,7 +19,7 @@ use crate::{
         page::{Page, PageRequest},
         text::Key,
     },
-    ports::repository::{ExecutionFilter, Executions, RepositoryError},
+    ports::repository::{ExecutionFilter, Executions, ExpiredExecution, RepositoryError},
 };
 
 #[derive(Debug, Clone, Default)]
@@ -116,17 +116,18 @@ impl Table {
         Page::cut(rows, page.limit, |last| last.id.to_string())
     }
 
-    fn sweep(&mut self, before: Timestamp, limit: u32) -> u32 {
+    fn expired(&self, before: Timestamp, limit: u32) -> Vec<ExpiredExecution> {
         let old = self.ended.ascending(&()).take_while(|(at, _)| *at < before).take(items(limit));
-        let old: Vec<_> = old.map(|(_, id)| *id).collect();
-        for id in &old {
-            if let Some(row) = self.take(*id)
-                && let Some(instance) = &row.instance
-            {
-                self.by_instance.remove(instance, &(row.engine.clone(), *id));
-            }
+        let rows = old.filter_map(|(_, id)| self.rows.get(id));
+        rows.map(|row| ExpiredExecution { id: row.id, workflow: row.workflow }).collect()
+    }
+
+    fn delete(&mut self, id: ExecutionId) {
+        if let Some(row) = self.take(id)
+            && let Some(instance) = &row.instance
+        {
+            self.by_instance.remove(instance, &(row.engine.clone(), id));
         }
-        count(old.len())
     }
 }
 
@@ -174,7 +175,18 @@ impl Executions for MemoryUnit {
         self.read(|state| !state.executions.newest.is_empty(&running))
     }
 
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError> {
-        self.change(|state| Ok(state.executions.sweep(before, limit)))
+    async fn lock_expired(&mut self, before: Timestamp, limit: u32) -> Result<Vec<ExpiredExecution>, RepositoryError> {
+        self.change(|state| Ok(state.executions.expired(before, limit)))
+    }
+
+    async fn delete(&mut self, ids: &[ExecutionId]) -> Result<(), RepositoryError> {
+        self.change(|state| {
+            ids.iter().for_each(|id| state.executions.delete(*id));
+            Ok(())
+        })
+    }
+
+    async fn find_existing(&mut self, ids: &[ExecutionId]) -> Result<BTreeSet<ExecutionId>, RepositoryError> {
+        self.read(|state| ids.iter().copied().filter(|id| state.executions.rows.contains_key(id)).collect())
     }
 }

@@ -5,21 +5,24 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sea_orm::{
-    ActiveValue::NotSet, Condition, ExprTrait, FromQueryResult, IntoActiveModel, Order, QueryOrder, QuerySelect,
-    QueryTrait, Statement, Value, entity::prelude::*, sea_query::OnConflict,
+    ActiveValue::NotSet,
+    Condition, ExprTrait, FromQueryResult, IntoActiveModel, Order, QueryOrder, QuerySelect, QueryTrait, Statement,
+    Value,
+    entity::prelude::*,
+    sea_query::{Alias, OnConflict, Query},
 };
 
 use super::{
     error::{corrupt, sorted},
     unit::{Db, SeaOrmUnit},
-    value::{count, json, micros, number, time, touched, unjson},
+    value::{count, json, micros, number, time, unjson},
 };
 use crate::{
     domain::{
         event::{Event, EventType, NewEvent},
         ids::{EventId, WorkflowId},
     },
-    ports::repository::{Events, RepositoryError},
+    ports::repository::{AgedEvent, Events, RepositoryError},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -58,10 +61,26 @@ mod channels {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+mod deleted {
+    use sea_orm::entity::prelude::*;
+
+    /// The highest number that a channel has lost to retention.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "deleted_events")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub workflow: Uuid,
+        pub sequence: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// How many rows one statement adds at most.
 const ROWS: usize = 500;
-/// How many of the oldest rows a sweep looks at for each that it may forget: those that it must not are few among them.
-const LOOKED_AT: u64 = 4;
 
 fn row(from: &NewEvent) -> Result<ActiveModel, RepositoryError> {
     let model = Model {
@@ -164,6 +183,36 @@ async fn number_postgres(db: &Db<'_>, limit: u32) -> Result<Vec<Model>, Reposito
     statement(db, NUMBER_POSTGRES, values).await
 }
 
+/// Deletes numbered events, and notes in each channel up to which number it has lost some.
+async fn delete(db: &Db<'_>, which: sea_orm::sea_query::Expr) -> Result<u32, RepositoryError> {
+    let query = Query::delete()
+        .from_table(Entity)
+        .and_where(which)
+        .returning(Query::returning().columns([Column::Workflow, Column::Sequence]))
+        .to_owned();
+    let rows = db.query_all(&query).await.map_err(sorted)?;
+    let mut highest = BTreeMap::<Uuid, i64>::new();
+    for row in &rows {
+        let workflow = row.try_get::<Uuid>("", "workflow").map_err(sorted)?;
+        let sequence = row.try_get::<i64>("", "sequence").map_err(sorted)?;
+        let known = highest.entry(workflow).or_insert(0);
+        *known = std::cmp::max(sequence, *known);
+    }
+    if !highest.is_empty() {
+        // In the order of the keys, so that two replicas never wait for each other.
+        let notes = highest.into_iter().map(|(workflow, sequence)| deleted::Model { workflow, sequence });
+        let higher = Expr::case(
+            Expr::col((Alias::new("excluded"), deleted::Column::Sequence)).gt(deleted::Column::Sequence.into_expr()),
+            Expr::col((Alias::new("excluded"), deleted::Column::Sequence)),
+        )
+        .finally(deleted::Column::Sequence.into_expr());
+        let known = OnConflict::column(deleted::Column::Workflow).value(deleted::Column::Sequence, higher).to_owned();
+        let query = deleted::Entity::insert_many(notes.map(IntoActiveModel::into_active_model)).on_conflict(known);
+        query.exec_without_returning(db).await.map_err(sorted)?;
+    }
+    Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
+}
+
 #[async_trait]
 impl Events for SeaOrmUnit {
     async fn append(&mut self, events: &[NewEvent]) -> Result<(), RepositoryError> {
@@ -221,23 +270,59 @@ impl Events for SeaOrmUnit {
         db.settle(heads)
     }
 
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError> {
+    async fn delete_by_subject(
+        &mut self,
+        workflow: WorkflowId,
+        subject: &str,
+        limit: u32,
+    ) -> Result<u32, RepositoryError> {
         let db = self.writing().await?;
-        // Times follow positions closely: the oldest are at the front, and no index by time is needed.
-        let front = Entity::find()
+        let oldest = Entity::find()
             .select_only()
-            .columns([Column::Position, Column::Time, Column::Sequence])
-            .order_by(Column::Position, Order::Asc)
-            .limit(u64::from(limit) * LOOKED_AT);
-        let old = sea_orm::sea_query::Query::select()
             .column(Column::Position)
-            .from_subquery(front.into_query(), "front")
-            .and_where(Column::Time.into_expr().lt(micros(before)))
-            .and_where(Column::Sequence.into_expr().is_not_null())
-            .limit(u64::from(limit))
-            .take();
-        let query = Entity::delete_many().filter(Column::Position.in_subquery(old));
-        let swept = query.exec(&db).await.map_err(sorted)?.rows_affected;
-        db.settle(touched(swept))
+            .filter(Column::Workflow.eq(workflow.as_uuid()))
+            .filter(Column::Subject.eq(subject))
+            .filter(Column::Sequence.is_not_null())
+            .order_by(Column::Sequence, Order::Asc)
+            .limit(u64::from(limit));
+        let deleted = delete(&db, Column::Position.in_subquery(oldest.into_query())).await?;
+        db.settle(deleted)
+    }
+
+    async fn list_aged(
+        &mut self,
+        after: u64,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<AgedEvent>, RepositoryError> {
+        let db = self.reading().await?;
+        // Times follow positions closely, so no index by time is needed.
+        let query = Entity::find()
+            .select_only()
+            .columns([Column::Position, Column::Sequence, Column::Time, Column::Subject])
+            .filter(Column::Position.gt(number(after)?))
+            .order_by(Column::Position, Order::Asc)
+            .limit(u64::from(limit));
+        let rows = query.into_tuple::<(i64, Option<i64>, i64, String)>().all(&db).await.map_err(sorted)?;
+        let before = micros(before);
+        let aged = rows.into_iter().take_while(|(_, sequence, time, _)| sequence.is_some() && *time < before);
+        let aged = aged.map(|(position, _, _, subject)| Ok(AgedEvent { position: count(position)?, subject }));
+        let aged = aged.collect::<Result<_, RepositoryError>>()?;
+        db.settle(aged)
+    }
+
+    async fn delete_by_position(&mut self, positions: &[u64]) -> Result<u32, RepositoryError> {
+        let db = self.writing().await?;
+        let positions = positions.iter().map(|position| number(*position)).collect::<Result<Vec<_>, _>>()?;
+        let numbered = Column::Position.is_in(positions).and(Column::Sequence.is_not_null());
+        let deleted = delete(&db, numbered).await?;
+        db.settle(deleted)
+    }
+
+    async fn deleted_to(&mut self, workflow: WorkflowId) -> Result<u64, RepositoryError> {
+        let db = self.reading().await?;
+        let row = deleted::Entity::find_by_id(workflow.as_uuid()).one(&db).await.map_err(sorted)?;
+        let deleted_to = row.map_or(Ok(0), |row| count(row.sequence))?;
+        db.settle(deleted_to)
     }
 }

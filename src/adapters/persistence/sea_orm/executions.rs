@@ -1,13 +1,19 @@
 //! Executions.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sea_orm::{Condition, IntoActiveModel, Order, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*};
+use sea_orm::{
+    Condition, IntoActiveModel, Order, QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{LockBehavior, LockType},
+};
 
 use super::{
     error::{corrupt, sorted},
     unit::{SeaOrmUnit, add},
-    value::{count, engine, json, key_if, micros, number, status, text, time, time_if, touched, unjson, workspace},
+    value::{count, engine, json, key_if, micros, number, status, text, time, time_if, unjson, workspace},
 };
 use crate::{
     adapters::persistence::position::below,
@@ -18,7 +24,7 @@ use crate::{
         ids::{ExecutionId, WorkflowId},
         page::{Page, PageRequest},
     },
-    ports::repository::{ExecutionFilter, Executions, RepositoryError},
+    ports::repository::{ExecutionFilter, Executions, ExpiredExecution, RepositoryError},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -176,16 +182,34 @@ impl Executions for SeaOrmUnit {
         db.settle(running)
     }
 
-    async fn sweep(&mut self, before: Timestamp, limit: u32) -> Result<u32, RepositoryError> {
+    async fn lock_expired(&mut self, before: Timestamp, limit: u32) -> Result<Vec<ExpiredExecution>, RepositoryError> {
         let db = self.writing().await?;
-        let old = Entity::find()
+        let query = Entity::find()
             .select_only()
-            .column(Column::Id)
+            .columns([Column::Id, Column::Workflow])
             .filter(Column::EndedAt.lt(micros(before)))
             .order_by(Column::EndedAt, Order::Asc)
-            .limit(u64::from(limit));
-        let query = Entity::delete_many().filter(Column::Id.in_subquery(old.into_query()));
-        let swept = query.exec(&db).await.map_err(sorted)?.rows_affected;
-        db.settle(touched(swept))
+            .limit(u64::from(limit))
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+        let rows = query.into_tuple::<(Uuid, Uuid)>().all(&db).await.map_err(sorted)?;
+        let expired = rows
+            .into_iter()
+            .map(|(id, workflow)| ExpiredExecution { id: ExecutionId::new(id), workflow: WorkflowId::new(workflow) });
+        db.settle(expired.collect())
+    }
+
+    async fn delete(&mut self, ids: &[ExecutionId]) -> Result<(), RepositoryError> {
+        let db = self.writing().await?;
+        let query = Entity::delete_many().filter(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())));
+        query.exec(&db).await.map_err(sorted)?;
+        db.settle(())
+    }
+
+    async fn find_existing(&mut self, ids: &[ExecutionId]) -> Result<BTreeSet<ExecutionId>, RepositoryError> {
+        let db = self.reading().await?;
+        let query =
+            Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(ids.iter().map(|id| id.as_uuid())));
+        let found = query.into_tuple::<Uuid>().all(&db).await.map_err(sorted)?;
+        db.settle(found.into_iter().map(ExecutionId::new).collect())
     }
 }

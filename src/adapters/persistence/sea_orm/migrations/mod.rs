@@ -13,6 +13,7 @@ impl MigratorTrait for Migrator {
             Box::new(Script { name: "m0001_first", sql: include_str!("m0001_first.sql") }),
             Box::new(Script { name: "m0002_identity", sql: include_str!("m0002_identity.sql") }),
             Box::new(Script { name: "m0003_events_of_issuers", sql: include_str!("m0003_events_of_issuers.sql") }),
+            Box::new(Script { name: "m0004_retention", sql: include_str!("m0004_retention.sql") }),
         ]
     }
 }

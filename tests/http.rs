@@ -5,6 +5,7 @@ mod answers;
 mod bodies;
 mod credentials;
 mod document;
+mod expired_events;
 mod own_validators;
 mod people;
 mod resources;

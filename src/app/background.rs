@@ -27,8 +27,6 @@ const HEADS_INTERVAL: Duration = Duration::from_millis(50);
 const DUE_BATCH: u32 = 100;
 /// How long a timer may be late: what is due is looked for this often.
 const DUE_POLL: Duration = Duration::from_millis(100);
-/// How often what is old is deleted.
-const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How long what could not be done rests before it is tried again.
 const REST: Duration = Duration::from_secs(10);
@@ -216,7 +214,7 @@ impl Background {
     /// Deletes what is old.
     async fn sweep(self) {
         loop {
-            tokio::time::sleep(SWEEP_INTERVAL).await;
+            tokio::time::sleep(self.retention.interval()).await;
             // Each failure is logged where it happens; the next round tries again.
             drop(self.sweep_once().await);
         }

@@ -32,6 +32,9 @@ const EVENTS_PER_STEP: u32 = 500;
 /// The pause between two transactions.
 const MIN_PAUSE: Duration = Duration::from_millis(2);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// How often everything is swept: each minute, or as often as a shorter `engines.history_ttl` calls for.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_INTERVAL: Duration = Duration::from_mins(1);
 
 /// One transaction of a kind; gives whether there may be more to delete.
 type Step = Arc<dyn for<'u> Fn(&'u mut Unit) -> BoxFuture<'u, Result<bool, AppError>> + Send + Sync>;
@@ -50,6 +53,11 @@ impl Retention {
     /// `history_ttl` is `engines.history_ttl`.
     pub(super) fn new(core: Core, history_ttl: SignedDuration) -> Self {
         Self { core, history_ttl, aged_to: Arc::default() }
+    }
+
+    /// The time from one sweep to the next.
+    pub(super) fn interval(&self) -> Duration {
+        self.history_ttl.unsigned_abs().clamp(MIN_INTERVAL, MAX_INTERVAL)
     }
 
     /// Sweeps every kind once.

@@ -205,7 +205,7 @@ impl Gate {
             (Err(problem), Some(handshake)) => {
                 tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
                 self.audit_refusal(&problem, entry);
-                Ok(handshake.refuse(&self.tasks, &problem))
+                Ok(handshake.refuse(&self.tasks, problem, request.uri().path(), &entry.id))
             }
             (answered, _) => answered,
         }

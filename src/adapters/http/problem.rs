@@ -97,6 +97,11 @@ impl Problem {
         self
     }
 
+    /// Whether it says more than the reason of a WebSocket's close can.
+    pub(super) fn has_member(&self) -> bool {
+        self.0.member.is_some()
+    }
+
     /// The same, naming the scopes that are missing.
     pub(super) fn with_scopes(mut self, scopes: Scopes) -> Self {
         self.0.scopes = Some(scopes);

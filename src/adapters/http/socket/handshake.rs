@@ -96,9 +96,15 @@ impl Handshake {
     }
 
     /// Accepts it, only to close it with what is wrong.
-    pub(in super::super) fn refuse(self, tasks: &TaskTracker, problem: &Problem) -> Response {
-        let (code, reason) = (problem.close_code(), problem.close_reason());
-        self.accept(tasks, move |link| link.close(code, reason))
+    pub(in super::super) fn refuse(
+        self,
+        tasks: &TaskTracker,
+        problem: Problem,
+        path: &str,
+        request_id: &str,
+    ) -> Response {
+        let body = problem.body(Some(path), Some(request_id));
+        self.accept(tasks, move |link| async move { link.close_with(&problem, body).await })
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use poem::Upgraded;
+use serde_json::Value;
 use tokio::{
     io::AsyncReadExt,
     time::{Instant, timeout},
@@ -22,7 +23,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::frames::Frame;
+use super::{super::problem::Problem, frames::Frame};
 use crate::domain::event::Event;
 
 /// How many answers may wait; beyond that nothing more is read.
@@ -160,6 +161,16 @@ impl Link {
         if !matches!(timeout(CLOSING, closing).await, Ok(Ok(()))) {
             tracing::trace!("a socket was cut");
         }
+    }
+
+    /// Closes it with a problem. One that has a member of its own is sent first: a close has no room for it.
+    pub(super) async fn close_with(mut self, problem: &Problem, body: Value) {
+        if problem.has_member() {
+            self.answers.clear();
+            self.push(Frame::Problem(None, body));
+            self.finish().await;
+        }
+        self.close(problem.close_code(), problem.close_reason()).await;
     }
 
     /// Closes it after what came cannot be read: what else comes is taken in, so that the other side gets to see why.

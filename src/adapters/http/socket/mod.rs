@@ -75,7 +75,7 @@ impl SocketApi {
     /// `{"type":"run_workflow","input":{…}}`, answered by `execution` or `problem` (it needs `workflows:execute`), and
     /// `{"type":"auth","token":"…"}` before its token ends. The token comes in `Authorization`, in the query, or as one of
     /// the subprotocols `tidegate.v1`, `bearer.<token>`. A refused upgrade is accepted and then closed: 4401 token, 4403
-    /// rights, 4404 no such workflow, 4429 too many bad tokens, 4400 other mistakes, 1013 come back later. 4408 ends a
+    /// rights, 4404 no such workflow, 4410 (after a `problem`) events no longer kept, 4429 too many bad tokens, 4400 other mistakes, 1013 come back later. 4408 ends a
     /// socket whose client does not listen, 1001 one of a gate that stops. Who asks without an upgrade gets 426.
     #[oai(path = "/ws/workflow/:id", method = "get", operation_id = "open_workflow_socket")]
     async fn open(

@@ -81,12 +81,14 @@ impl Session {
         if matches!(end, End::Stopping) {
             open.answer_the_rest().await;
         }
-        let Open { link, .. } = open;
+        let Open { link, session, .. } = open;
+        let (path, id) = (session.path, session.context.map(|context| context.request_id));
         match end {
             End::Gone => link.part().await,
             End::Refused(problem) => {
                 tracing::debug!(code = problem.code().name, "a socket ends");
-                link.close(problem.close_code(), problem.close_reason()).await;
+                let body = problem.body(Some(&path), id.as_deref());
+                link.close_with(&problem, body).await;
             }
             End::Unread(code, reason) => link.close_unread(code, reason).await,
             End::Dead => link.close(4408, "nobody listens".to_owned()).await,
@@ -150,6 +152,7 @@ impl Open {
                 }
                 events = self.events.recv(), if self.link.wants_events() => match events {
                     Some(Ok(events)) => self.link.push_events(events),
+                    Some(Err(error @ AppError::PositionExpired { .. })) => return End::Refused(error.into()),
                     Some(Err(error)) => {
                         tracing::warn!(error = %error, "the events of a socket could not be read");
                         return End::Broken;

@@ -48,9 +48,14 @@ const OF_THE_ISSUER: &[(&str, &str)] = &[
 ];
 /// Without one of these nothing verifies, and so there is no issuer.
 const VERIFYING: [&str; 3] = ["secret", "jwks_url", "jwks"];
-/// What those deployments know of rights: the scopes of the token, everywhere.
-const OF_EVERY_ORCHEO: [(&str, &str); 4] =
-    [("kind", "jwt"), ("provision", "user"), ("max_scopes", "*"), ("default_workspaces", "*")];
+/// What those deployments know of rights: the scopes of the token, everywhere; without any, none.
+const OF_EVERY_ORCHEO: [(&str, &str); 5] = [
+    ("kind", "jwt"),
+    ("provision", "user"),
+    ("max_scopes", "*"),
+    ("default_workspaces", "*"),
+    ("requires_scopes", "true"),
+];
 
 /// Those that the command line's client reads.
 const OF_THE_CLIENT: &[&str] = &["ORCHEO_API_URL", "ORCHEO_SERVICE_TOKEN"];

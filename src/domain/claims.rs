@@ -4,7 +4,9 @@
 //! # What cannot be read
 //! Contracts say little about claims of a wrong type, so here is one rule. What decides rights is never overlooked: in
 //! scopes, roles and workspaces, whatever is no text counts as a name that nobody knows. So an unreadable scope claim is an
-//! empty ceiling, an unreadable workspace refuses the token, an unreadable role is a role without `role_scopes`. What
+//! empty ceiling, an unreadable workspace refuses the token, an unreadable role is a role without `role_scopes`. A claim
+//! that names one thing (`workspace`, `workspace_id`, `role`, and each text that an issuer's claims are mapped to) is never
+//! split: `"Acme Finance"` is a display name, not the workspaces `acme` and `finance`. What
 //! revocations go by (`jti`, `sid`) refuses the token when it is no text. What merely describes (names, addresses, the
 //! actor) is left out. `null` is as good as absent everywhere.
 
@@ -51,8 +53,14 @@ pub enum InvalidClaims {
 }
 
 const SCOPE_CLAIMS: &[&str] = &["scope", "scopes", "scp", "permissions"];
-const ROLE_CLAIMS: &[&str] = &["role", "roles"];
-const WORKSPACE_CLAIMS: &[&str] = &["workspace_ids", "workspaces", "workspace_id", "workspace"];
+/// Providers put these into every token, also where they have nothing to say: an empty one counts as absent.
+const SCOPE_CLAIMS_THAT_MAY_BE_EMPTY: &[&str] = &["scope", "permissions"];
+const ROLE_CLAIM: &str = "role";
+const ROLES_CLAIM: &str = "roles";
+/// Lists, or texts with blanks or commas between the ids.
+const WORKSPACE_LIST_CLAIMS: &[&str] = &["workspace_ids", "workspaces"];
+/// Exactly one id.
+const SINGLE_WORKSPACE_CLAIMS: &[&str] = &["workspace_id", "workspace"];
 /// Objects in which scope and workspace claims may be nested.
 const NAMESPACES: &[&str] = &["tidegate", "orcheo"];
 const KIND_CLAIMS: &[&str] = &["token_use", "type", "typ"];
@@ -65,9 +73,10 @@ const LONGEST_TEXT: usize = 255;
 
 /// Makes the caller of claims that a validator vouches for: signature, issuer, audience and times have been judged.
 ///
-/// Rights: the ceiling never exceeds the issuer's `max_scopes`. To take a scope out of a claim never adds a right, except
-/// where nothing but `OpenID` Connect's own scopes stay, which are no scope claim. To take a workspace out of a claim never
-/// adds one either; without any such claim the grant is [`Grant::none`], for the memberships to fill in.
+/// Rights: the ceiling never exceeds the issuer's `max_scopes`. To take a scope out of a claim never adds a right, as long
+/// as the claim stays one: what is left must not be empty (`scope`, `permissions`), nor only scopes of `OpenID` Connect's
+/// own, nor, where the issuer has `role_scopes`, only scopes that nobody here knows. To take a workspace out of a claim
+/// never adds one either; without any such claim the grant is [`Grant::none`], for the memberships to fill in.
 ///
 /// # Errors
 /// [`InvalidClaims`]: outside, an invalid token.
@@ -152,36 +161,69 @@ fn email(policy: &IssuerPolicy, claims: &JsonObject) -> Option<String> {
     policy.claims.find(Meaning::Email, claims).chain(usual).find_map(text).filter(|_| verified)
 }
 
-/// The ceiling: what the token states; else what its roles and the issuer's defaults come to; else, for a person, nothing
-/// but `max_scopes`. An entry of `role_scopes` that gives nothing still says what the role is worth: nothing.
+/// The ceiling: what the token states; else what its roles and the issuer's defaults come to; else, for a person of an
+/// issuer without `requires_scopes`, nothing but `max_scopes`. An entry of `role_scopes` that gives nothing still says what
+/// the role is worth: nothing.
 fn ceiling(policy: &IssuerPolicy, kind: IdentityKind, claims: &JsonObject) -> Ceiling {
-    stated(policy, claims).unwrap_or_else(|| derived(policy, kind, claims)).within(&policy.max_scopes)
+    let ceiling = match stated_scopes(policy, claims) {
+        Stated::Scopes(scopes) => Ceiling::stated(scopes),
+        Stated::OnlyUnknown => Ceiling::derived(derived_scopes(policy, claims).unwrap_or_default()),
+        Stated::Nothing => match derived_scopes(policy, claims) {
+            Some(scopes) => Ceiling::derived(scopes),
+            None if kind == IdentityKind::User && !policy.requires_scopes => Ceiling::open(),
+            None => Ceiling::derived(Scopes::new()),
+        },
+    };
+    ceiling.within(&policy.max_scopes)
 }
 
-fn stated(policy: &IssuerPolicy, claims: &JsonObject) -> Option<Ceiling> {
-    let all = scattered(policy, claims, SCOPE_CLAIMS, Meaning::Scopes);
-    let mut counting = all.filter(|names| !is_only_oidc(names)).peekable();
-    counting.peek()?;
-    let names = counting.flatten().flatten();
-    Some(Ceiling::stated(names.filter_map(|name| name.parse().ok()).collect()))
+/// What the scope claims of a token come to.
+enum Stated {
+    /// Those that are known here.
+    Scopes(Scopes),
+    /// None that is known here, at an issuer whose roles have scopes: the roles decide.
+    OnlyUnknown,
+    /// There is no claim that counts.
+    Nothing,
+}
+
+fn stated_scopes(policy: &IssuerPolicy, claims: &JsonObject) -> Stated {
+    let usual = usual_claims(claims, SCOPE_CLAIMS)
+        .map(|(name, claim)| (SCOPE_CLAIMS_THAT_MAY_BE_EMPTY.contains(&name), split_names(claim)))
+        .filter(|(may_be_empty, names)| !(*may_be_empty && names.is_empty()))
+        .map(|(_, names)| names);
+    let mapped = policy.claims.find(Meaning::Scopes, claims).map(split_names);
+    let counting: Vec<_> = usual.chain(mapped).filter(|names| !is_only_oidc(names)).collect();
+    if counting.is_empty() {
+        return Stated::Nothing;
+    }
+    let names: Vec<_> = counting.into_iter().flatten().collect();
+    let known: Scopes = names.iter().flatten().filter_map(|name| name.parse().ok()).collect();
+    let only_unknown = known.is_empty() && !names.is_empty() && names.iter().all(Option::is_some);
+    if only_unknown && !policy.role_scopes.is_empty() { Stated::OnlyUnknown } else { Stated::Scopes(known) }
 }
 
 fn is_only_oidc(names: &[Option<&str>]) -> bool {
     !names.is_empty() && names.iter().all(|name| name.is_some_and(|name| OIDC_SCOPES.contains(&name)))
 }
 
-fn derived(policy: &IssuerPolicy, kind: IdentityKind, claims: &JsonObject) -> Ceiling {
-    let usual = ROLE_CLAIMS.iter().filter_map(|name| present(claims, name));
-    let roles = usual.chain(policy.claims.find(Meaning::Roles, claims)).flat_map(names);
-    let mut worth = roles.flatten().filter_map(|role| policy.role_scopes.get(role)).peekable();
+/// The scopes of the roles and the issuer's default ones; `None` if neither says anything.
+fn derived_scopes(policy: &IssuerPolicy, claims: &JsonObject) -> Option<Scopes> {
+    let single = present(claims, ROLE_CLAIM).map(whole_names);
+    let several = present(claims, ROLES_CLAIM).map(split_names);
+    let mapped = policy.claims.find(Meaning::Roles, claims).map(whole_names);
+    let roles = single.into_iter().chain(several).chain(mapped).flatten().flatten();
+    let mut worth = roles.filter_map(|role| policy.role_scopes.get(role)).peekable();
     let says_nothing = worth.peek().is_none() && policy.default_scopes.is_empty();
-    let scopes: Scopes = worth.flatten().chain(&policy.default_scopes).copied().collect();
-    if says_nothing && kind == IdentityKind::User { Ceiling::open() } else { Ceiling::derived(scopes) }
+    (!says_nothing).then(|| worth.flatten().chain(&policy.default_scopes).copied().collect())
 }
 
 /// The workspaces that the token names: present, they decide alone, even if there is none among them.
 fn grant(policy: &IssuerPolicy, claims: &JsonObject) -> Result<Grant, InvalidClaims> {
-    let mut named = scattered(policy, claims, WORKSPACE_CLAIMS, Meaning::Workspaces).peekable();
+    let lists = usual_claims(claims, WORKSPACE_LIST_CLAIMS).map(|(_, claim)| split_names(claim));
+    let single = usual_claims(claims, SINGLE_WORKSPACE_CLAIMS).map(|(_, claim)| vec![claim.as_str()]);
+    let mapped = policy.claims.find(Meaning::Workspaces, claims).map(whole_names);
+    let mut named = lists.chain(single).chain(mapped).peekable();
     if named.peek().is_none() {
         return Ok(Grant::none());
     }
@@ -195,27 +237,28 @@ fn grant(policy: &IssuerPolicy, claims: &JsonObject) -> Result<Grant, InvalidCla
     Ok(Grant::Named(WorkspaceAccess::Only(ids)))
 }
 
-/// The names in each claim that is there, by these names at the top and in our namespaces, or where the issuer is mapped to.
-fn scattered<'a>(
-    policy: &'a IssuerPolicy,
-    claims: &'a JsonObject,
-    usual: &'a [&'a str],
-    meaning: Meaning,
-) -> impl Iterator<Item = Vec<Option<&'a str>>> {
+/// The claims that are there by these names, at the top and in our namespaces.
+fn usual_claims<'a>(claims: &'a JsonObject, names: &'a [&'a str]) -> impl Iterator<Item = (&'a str, &'a Value)> {
     let nested = NAMESPACES.iter().filter_map(|name| claims.get(*name)?.as_object());
     let objects = std::iter::once(claims).chain(nested);
-    let found = objects.flat_map(move |object| usual.iter().filter_map(move |name| present(object, name)));
-    found.chain(policy.claims.find(meaning, claims)).map(names)
+    objects.flat_map(move |object| names.iter().filter_map(move |name| Some((*name, present(object, name)?))))
 }
 
 /// The names in a claim: a text with blanks or commas between them, or a list. What is no text is `None`.
-fn names(claim: &Value) -> Vec<Option<&str>> {
+fn split_names(claim: &Value) -> Vec<Option<&str>> {
     match claim {
         Value::String(text) => {
             text.split(|c: char| c.is_whitespace() || c == ',').filter(|name| !name.is_empty()).map(Some).collect()
         }
+        other => whole_names(other),
+    }
+}
+
+/// The names in a claim of which a text is one name, and a list several. What is no text is `None`.
+fn whole_names(claim: &Value) -> Vec<Option<&str>> {
+    match claim {
         Value::Array(list) => list.iter().map(Value::as_str).collect(),
-        _ => vec![None],
+        other => vec![other.as_str()],
     }
 }
 

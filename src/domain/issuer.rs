@@ -59,6 +59,9 @@ pub struct IssuerPolicy {
     pub role_scopes: BTreeMap<String, Scopes>,
     /// No token of the issuer's ever has more.
     pub max_scopes: Scopes,
+    /// A token that states no scope, and whose roles and the `default_scopes` come to none, has none. Otherwise a person with
+    /// such a token is bounded by `max_scopes` and by what they have in their workspaces.
+    pub requires_scopes: bool,
     /// The workspaces that its claims may name.
     pub allowed_workspaces: WorkspaceGlobs,
     /// Where else than by their usual names claims are found: `claims.roles = ["realm_access.roles"]` and the like.
@@ -77,6 +80,7 @@ impl IssuerPolicy {
             default_workspaces: WorkspaceAccess::none(),
             role_scopes: BTreeMap::new(),
             max_scopes: Scope::ALL.iter().copied().filter(|scope| !scope.is_admin()).collect(),
+            requires_scopes: false,
             allowed_workspaces: WorkspaceGlobs::new(["*"]),
             claims: ClaimPaths::default(),
             max_token_life: SignedDuration::from_hours(24),

@@ -6,6 +6,7 @@ use super::{
     super::{Config, problem::Findings, secret::Secret},
     IssuerConfig, IssuerKind, JwtConfig, LIST,
 };
+use crate::domain::workspace::WorkspaceAccess;
 
 const BOOTSTRAP: &str = "auth.bootstrap_service_token";
 
@@ -19,6 +20,7 @@ pub(in crate::config) fn judge_together(config: &Config, findings: &mut Findings
             by_secret(one, other, findings);
         }
         sessions(config, one, findings);
+        everywhere(one, findings);
     }
     if let Some(token) = &config.auth.bootstrap_service_token {
         bootstrap(issuers, token.expose(), findings);
@@ -67,6 +69,23 @@ fn by_secret(one: &IssuerConfig, other: &IssuerConfig, findings: &mut Findings) 
         None => return,
     };
     findings.refuse(place(other, "secret"), format!("nobody could tell who judges a token: {why}"));
+}
+
+/// Whose tokens name no workspace is in all of them.
+fn everywhere(issuer: &IssuerConfig, findings: &mut Findings) {
+    let policy = &issuer.policy;
+    if policy.default_workspaces != WorkspaceAccess::All {
+        return;
+    }
+    let rights = if policy.requires_scopes || !policy.default_scopes.is_empty() {
+        "has the scopes of its token there"
+    } else {
+        "may do everything there that max_scopes allows, also by a token without scopes; set requires_scopes = true"
+    };
+    let message = format!(
+        "\"*\" lets everybody whom this issuer knows, and who never was a member of any, into all workspaces: such a person {rights}"
+    );
+    findings.warn(place(issuer, "default_workspaces"), message);
 }
 
 fn sessions(config: &Config, issuer: &IssuerConfig, findings: &mut Findings) {

@@ -90,7 +90,7 @@ fn of_keys(keys: &KeyRules) -> [(&'static str, Value); 3] {
     ]
 }
 
-fn of_policy(issuer: &IssuerConfig) -> [(&'static str, Value); 8] {
+fn of_policy(issuer: &IssuerConfig) -> [(&'static str, Value); 9] {
     let policy = &issuer.policy;
     let roles: Map<_, _> =
         policy.role_scopes.iter().map(|(role, scopes)| (role.clone(), scope_names(scopes))).collect();
@@ -101,6 +101,7 @@ fn of_policy(issuer: &IssuerConfig) -> [(&'static str, Value); 8] {
         ("default_workspaces", workspace_names(&policy.default_workspaces)),
         ("role_scopes", Value::Object(roles)),
         ("max_scopes", scope_names(&policy.max_scopes)),
+        ("requires_scopes", json!(policy.requires_scopes)),
         ("allowed_workspaces", json!(policy.allowed_workspaces.globs())),
         ("claims", json!(policy.claims.table())),
     ]

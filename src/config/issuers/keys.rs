@@ -70,6 +70,7 @@ pub(super) const KEYS: &[IssuerKey] = &[
     every("default_workspaces", Kind::Texts),
     every("role_scopes", Kind::TextsByName),
     every("max_scopes", Kind::Texts),
+    every("requires_scopes", Kind::Flag),
     every("allowed_workspaces", Kind::Texts),
     every("claims", Kind::TextsByName),
 ];

@@ -35,6 +35,7 @@ pub(super) fn judge(judge: &mut Judge<'_>, sort: Sort) -> IssuerPolicy {
             .unwrap_or(default.default_workspaces),
         role_scopes: role_scopes(judge),
         max_scopes: max_scopes.unwrap_or(default.max_scopes),
+        requires_scopes: judge.get("requires_scopes").unwrap_or(default.requires_scopes),
         allowed_workspaces: globs.map_or(default.allowed_workspaces, |globs| {
             // As ids are case-folded.
             let folded: Vec<_> = globs.iter().map(|glob| glob.to_ascii_lowercase()).collect();

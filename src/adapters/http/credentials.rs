@@ -7,7 +7,8 @@ use crate::{app::authenticate::Credential, domain::bearer::BearerToken};
 /// What is not even read.
 const MOST_BYTES: usize = 16 * 1024;
 
-/// The credential of a request's headers: one `Authorization` of one scheme, one blank and one token. This is how the gate
+/// The credential of a request's headers: one `Authorization` of one scheme, one or more spaces (RFC 9110 section 11.4), and
+/// one token. This is how the gate
 /// reads it; routes of your own should not read it otherwise.
 pub fn of_headers(headers: &HeaderMap) -> Credential {
     let mut values = headers.get_all(header::AUTHORIZATION).into_iter();
@@ -34,7 +35,9 @@ fn of_value(value: &HeaderValue) -> Credential {
     if rest.iter().all(is_blank) {
         return Credential::Missing;
     }
-    match std::str::from_utf8(rest.strip_prefix(b" ").unwrap_or_default()) {
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    let token = rest.get(spaces..).filter(|_| spaces > 0).unwrap_or_default();
+    match std::str::from_utf8(token) {
         Ok(token) if is_token(token) => Credential::Bearer(BearerToken::new(token)),
         _ => Credential::Malformed,
     }
@@ -71,13 +74,17 @@ mod tests {
     }
 
     #[test]
-    fn one_scheme_one_blank_one_token() {
+    fn one_scheme_spaces_one_token() {
         assert_eq!(of(&["Bearer abc"]), "token abc");
+        assert_eq!(of(&["Bearer  abc"]), "token abc");
+        assert_eq!(of(&["Bearer     abc"]), "token abc");
         assert_eq!(of(&["bEaReR abc"]), "token abc");
         for nothing in ["", "Bearer", "Bearer ", "Basic YTpi", "Bearerabc", "Token abc"] {
             assert_eq!(of(&[nothing]), "none", "{nothing:?}");
         }
-        for malformed in ["Bearer  abc", "Bearer a b", "Bearer abc,def ghi", "Bearer a\tb", "Bearer\tabc"] {
+        for malformed in
+            ["Bearer a b", "Bearer abc,def ghi", "Bearer a\tb", "Bearer\tabc", "Bearer \tabc", "Bearer  a  b"]
+        {
             assert_eq!(of(&[malformed]), "malformed", "{malformed:?}");
         }
         assert_eq!(of(&["Bearer abc", "Bearer abc"]), "malformed");

@@ -181,7 +181,9 @@ impl Executions for MemoryUnit {
 
     async fn delete(&mut self, ids: &[ExecutionId]) -> Result<(), RepositoryError> {
         self.change(|state| {
-            ids.iter().for_each(|id| state.executions.delete(*id));
+            for id in ids {
+                state.executions.delete(*id);
+            }
             Ok(())
         })
     }

@@ -316,8 +316,9 @@ impl Gate {
     /// # Errors
     /// When the listener has no address.
     pub async fn listen(&self, listener: TcpListener, settings: Settings, grace: Duration) -> io::Result<()> {
-        let stopping = self.stopping();
-        http::serve(listener, http::routes(Arc::clone(&self.app), settings, &stopping), stopping, grace).await
+        let (stopping, limits) = (self.stopping(), settings.limits.clone());
+        let routes = http::routes(Arc::clone(&self.app), settings, &stopping);
+        http::serve(listener, routes, limits, stopping, grace).await
     }
 
     /// The audit's own work: for whoever wants entries chained now.

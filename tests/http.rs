@@ -3,6 +3,7 @@
 mod addresses;
 mod answers;
 mod bodies;
+mod connections;
 mod credentials;
 mod document;
 mod expired_events;

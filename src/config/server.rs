@@ -20,6 +20,9 @@ use super::{
 pub(super) const KEYS: &[Key] = &[
     key("server.bind", Kind::Text),
     key("server.public_url", Kind::Text),
+    key("server.max_connections", Kind::Integer),
+    key("server.max_connections_per_address", Kind::Integer),
+    key("server.stall_timeout", Kind::Duration),
     key("server.cors_allow_origins", Kind::Texts),
     key("server.body_limit", Kind::Size),
     key("server.request_timeout", Kind::Duration),
@@ -36,6 +39,12 @@ pub struct ServerConfig {
     pub public_url: Option<Url>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How many connections are open at once; 0: as many as the limit of open files has room for.
+    pub max_connections: usize,
+    /// The same from one address; 0: half of them.
+    pub max_connections_per_address: usize,
+    /// How long a client may read nothing of what it has asked for.
+    pub stall_timeout: Duration,
     /// Origins whose pages may call the API: `*` or `https://app.example.org`.
     pub cors_allow_origins: Vec<String>,
     /// The most bytes that a request's body may have.
@@ -52,6 +61,9 @@ impl Default for ServerConfig {
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             public_url: None,
             trusted_proxies: Vec::new(),
+            max_connections: 0,
+            max_connections_per_address: 0,
+            stall_timeout: Duration::from_secs(30),
             cors_allow_origins: Vec::new(),
             body_limit: 4 << 20,
             request_timeout: Duration::from_secs(30),
@@ -66,6 +78,9 @@ pub(super) struct Raw {
     bind: Option<String>,
     public_url: Option<String>,
     trusted_proxies: Option<Vec<String>>,
+    max_connections: Option<i64>,
+    max_connections_per_address: Option<i64>,
+    stall_timeout: Option<SignedDuration>,
     cors_allow_origins: Option<Vec<String>>,
     body_limit: Option<i64>,
     request_timeout: Option<SignedDuration>,
@@ -90,6 +105,16 @@ impl Raw {
             bind: self.bind.and_then(|text| findings.take("server.bind", parse_bind(&text))).unwrap_or(default.bind),
             public_url: self.public_url.and_then(|text| findings.take("server.public_url", parse_public_url(&text))),
             trusted_proxies,
+            max_connections: count(findings, "server.max_connections", self.max_connections),
+            max_connections_per_address: count(
+                findings,
+                "server.max_connections_per_address",
+                self.max_connections_per_address,
+            ),
+            stall_timeout: self
+                .stall_timeout
+                .and_then(|time| findings.take("server.stall_timeout", within(time, 1, 3_600)))
+                .unwrap_or(default.stall_timeout),
             cors_allow_origins: origins
                 .iter()
                 .filter_map(|text| findings.take("server.cors_allow_origins", parse_origin(text)))
@@ -117,6 +142,9 @@ impl ServerConfig {
             ("server.bind", json!(self.bind)),
             ("server.public_url", json!(self.public_url.as_ref().map(Url::as_str))),
             ("server.trusted_proxies", self.trusted_proxies.iter().map(IpNet::to_string).collect()),
+            ("server.max_connections", json!(self.max_connections)),
+            ("server.max_connections_per_address", json!(self.max_connections_per_address)),
+            ("server.stall_timeout", json!(show(self.stall_timeout))),
             ("server.cors_allow_origins", json!(self.cors_allow_origins)),
             ("server.body_limit", json!(show_size(self.body_limit))),
             ("server.request_timeout", json!(show(self.request_timeout))),
@@ -161,6 +189,14 @@ fn parse_limit(bytes: i64) -> Result<usize, String> {
         .ok()
         .filter(|bytes| (1_024..=1 << 30).contains(bytes))
         .ok_or_else(|| format!("must lie between 1 KiB and 1 GiB, not {bytes} B"))
+}
+
+fn count(findings: &mut Findings, key: &'static str, given: Option<i64>) -> usize {
+    let parse = |number: i64| {
+        let fits = usize::try_from(number).ok().filter(|number| *number <= 1_000_000);
+        fits.ok_or_else(|| format!("must lie between 0 and 1000000, not {number}"))
+    };
+    given.and_then(|number| findings.take(key, parse(number))).unwrap_or(0)
 }
 
 fn within(time: SignedDuration, least: u64, most: u64) -> Result<Duration, String> {

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     adapters::{
         clock::SystemClock,
-        http::{Settings, TrustedProxies, WorkosWebhook},
+        http::{Limits, Settings, TrustedProxies, WorkosWebhook},
         persistence::{
             memory::MemoryRepository,
             sea_orm::{ConnectError, DatabaseConfig, DatabaseUrl, SeaOrmRepository},
@@ -278,7 +278,27 @@ fn settings(config: &Config) -> Settings {
         query_tokens: config.auth.query_tokens,
         workos: config.auth.issuers.iter().filter_map(webhook).collect(),
         trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.iter().copied()),
+        limits: limits(config),
         ..Settings::default()
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let possible = Limits::of_process();
+    let or = |configured: usize, default: usize| if configured == 0 { default } else { configured };
+    let max_connections = or(config.server.max_connections, possible.max_connections);
+    if max_connections > possible.max_connections {
+        tracing::warn!(
+            possible = possible.max_connections,
+            "server.max_connections is more than the limit of open files has room for"
+        );
+    }
+    Limits {
+        max_connections,
+        max_connections_per_address: or(config.server.max_connections_per_address, (max_connections / 2).max(1)),
+        trusted_proxies: TrustedProxies::new(config.server.trusted_proxies.iter().copied()),
+        stall_timeout: config.server.stall_timeout,
+        ..possible
     }
 }
 

@@ -37,10 +37,10 @@ impl TestGateway {
         gate.start();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let stopping = gate.stopping();
+        let (stopping, limits) = (gate.stopping(), settings.limits.clone());
         let routes = http::routes(Arc::clone(&gate.app), settings, &stopping);
         let served = TaskTracker::new();
-        served.spawn(http::serve(listener, routes, stopping, Duration::from_secs(5)));
+        served.spawn(http::serve(listener, routes, limits, stopping, Duration::from_secs(5)));
         let client = reqwest::Client::builder().timeout(Duration::from_mins(1)).no_proxy().build().unwrap();
         Self { base, gate, served, client }
     }

@@ -115,7 +115,7 @@ async fn text(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Prob
     read_bounded(call, request, body, call.body_limit).await
 }
 
-/// `application/json`, perhaps with parameters (a charset other than UTF-8 shows when the text is read), or no type at all.
+/// `application/json`, perhaps with parameters, but no charset other than UTF-8 (RFC 8259 section 8.1), or no type at all.
 fn check_type(request: &Request) -> Result<(), Problem> {
     let refused = |detail| Err(Problem::new(codes::REQUEST_UNSUPPORTED_MEDIA_TYPE, detail));
     let mut codings = request.headers().get_all(header::CONTENT_ENCODING).into_iter();
@@ -124,11 +124,21 @@ fn check_type(request: &Request) -> Result<(), Problem> {
     }
     let mut types = request.headers().get_all(header::CONTENT_TYPE).into_iter();
     let Some(first) = types.next() else { return Ok(()) };
-    let media_type = first.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let mut parts = first.to_str().unwrap_or_default().split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default();
+    if parts.filter_map(charset).any(|charset| !["utf-8", "utf8", "us-ascii"].contains(&&*charset)) {
+        return refused("the body must be UTF-8");
+    }
     if media_type.eq_ignore_ascii_case("application/json") && types.next().is_none() {
         return Ok(());
     }
     refused("the body must be application/json")
+}
+
+/// The value of a media type's parameter, if that is `charset`.
+fn charset(parameter: &str) -> Option<String> {
+    let (name, value) = parameter.split_once('=')?;
+    name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"').to_ascii_lowercase())
 }
 
 /// Reads a body of at most `limit` bytes.

@@ -26,7 +26,7 @@ impl TrustedProxies {
         Self(networks.into_iter().map(folded).collect())
     }
 
-    fn trust(&self, address: IpAddr) -> bool {
+    pub(super) fn trust(&self, address: IpAddr) -> bool {
         self.0.iter().any(|net| net.contains(&address))
     }
 }

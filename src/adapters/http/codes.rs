@@ -100,6 +100,10 @@ codes! {
         "Too many commands are under way on one WebSocket",
         "At most 16 are answered at a time.",
         "Wait for an answer before you send the next command.";
+    REQUEST_TOO_MANY_CONNECTIONS = "request.too_many_connections" [SERVICE_UNAVAILABLE]
+        "Too many connections are open",
+        "`server.max_connections` are open, and none of them is idle.",
+        "Come back after `Retry-After` seconds, and use one connection for many requests. /health is answered all the same.";
     INTERNAL = "internal" [INTERNAL_SERVER_ERROR]
         "The gate made a mistake",
         "A bug. The log has an entry under the `request_id` of this answer.",

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Apis,
     operations::{Access, OPERATIONS, Operation},
+    static_text::StaticText,
     yaml,
 };
 
@@ -25,13 +26,17 @@ query parameters are refused by name. Lists are read part by part with `limit` a
 and who needs none of them in `x-needs-no-scope`; with `x-all-workspaces` it is needed in all workspaces, those to come \
 included.";
 
+/// Swagger UI is one page with its script and its style within.
+const DOCS_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                           img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+
 /// The document, in its forms.
 #[derive(Debug)]
 pub struct Document {
     value: Value,
-    json: String,
-    yaml: String,
-    html: String,
+    pub(super) json: StaticText,
+    pub(super) yaml: StaticText,
+    pub(super) html: StaticText,
 }
 
 /// The operations' descriptions without what they run.
@@ -60,27 +65,27 @@ impl Document {
         complete(&mut value);
         let json = serde_json::to_string_pretty(&value).unwrap_or_default();
         let html = poem_openapi_page(&json);
-        Self { yaml: yaml::write(&value), value, json, html }
+        Self {
+            yaml: StaticText::new("application/yaml", yaml::write(&value)),
+            value,
+            json: StaticText::new("application/json", json),
+            html: StaticText::new("text/html; charset=utf-8", html).under(DOCS_POLICY),
+        }
     }
 
     /// As JSON.
     pub fn json(&self) -> &str {
-        &self.json
+        self.json.as_str()
     }
 
     /// As YAML: what `openapi/openapi.yaml` holds.
     pub fn yaml(&self) -> &str {
-        &self.yaml
+        self.yaml.as_str()
     }
 
     /// As a value.
     pub fn value(&self) -> &Value {
         &self.value
-    }
-
-    /// As a page.
-    pub(super) fn html(&self) -> &str {
-        &self.html
     }
 }
 

@@ -28,6 +28,8 @@ use super::{
     operations::{Access, OPERATIONS, Operation, Verb},
     percent,
     problem::{self, Problem},
+    protocol,
+    server::Authenticated,
     socket::{self, Handshake},
 };
 use crate::{
@@ -140,6 +142,9 @@ impl Endpoint for Gate {
             headers.insert(&REQUEST_ID, id);
         }
         entry.status = Some(response.status());
+        if entry.identity.as_ref().is_some_and(|who| who.authenticated()) {
+            response.extensions_mut().insert(Authenticated);
+        }
         Ok(response)
     }
 }
@@ -170,6 +175,7 @@ impl Gate {
     }
 
     async fn answer(&self, request: &mut Request, entry: &mut Entry) -> Result<Response, Problem> {
+        protocol::check(request)?;
         if request.uri().path_and_query().is_some_and(|text| text.as_str().len() > MOST_URI_BYTES) {
             return Err(Problem::plain(codes::REQUEST_URI_TOO_LONG));
         }

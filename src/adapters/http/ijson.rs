@@ -100,12 +100,9 @@ fn read_number(text: &str, at: &Pointer<'_>, problems: &mut FieldProblems) -> Va
     text.parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
-/// Whether a number is kept exactly: an integer of 64 bits, or a decimal of up to 34 significant digits.
+/// Whether a number is kept exactly: up to 34 significant digits, which is what FEEL computes with, so that what the engine
+/// hands out it takes back.
 fn keepable(text: &str) -> Result<(), &'static str> {
-    if !text.contains(['.', 'e', 'E']) {
-        let fits = text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
-        return if fits { Ok(()) } else { Err("must be an integer of 64 bits") };
-    }
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = || whole.bytes().chain(fraction.bytes()).filter(u8::is_ascii_digit);
@@ -170,6 +167,8 @@ mod tests {
             "9223372036854775807",
             "-9223372036854775808",
             "18446744073709551615",
+            "18446744073709551616",
+            "8100000000000000000000000000000000",
             "0.1234567890123456789012345678901234",
             "1234567890.123456789012345678901234",
             "1.0",
@@ -178,9 +177,12 @@ mod tests {
         ] {
             assert_eq!(value(text).map(|value| value.to_string()).as_deref(), Ok(text));
         }
-        for text in
-            ["18446744073709551616", "0.12345678901234567890123456789012345", "1e6145", "1e99999999999999999999"]
-        {
+        for text in [
+            "12345678901234567890123456789012345",
+            "0.12345678901234567890123456789012345",
+            "1e6145",
+            "1e99999999999999999999",
+        ] {
             assert!(value(text).is_err(), "{text}");
         }
     }

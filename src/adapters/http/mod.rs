@@ -44,11 +44,13 @@ mod params;
 mod percent;
 mod problem;
 mod processes;
+mod protocol;
 mod refusals;
 mod revocations;
 mod server;
 mod service_tokens;
 mod socket;
+mod static_text;
 mod tags;
 mod text;
 mod user_tasks;
@@ -98,7 +100,7 @@ pub use self::{
     credentials::of_headers as credential,
     document::Document,
     explain::{Asked, Explanation, explain, explain_refusal},
-    server::serve,
+    server::{Limits, serve},
     workos_events::WorkosWebhook,
 };
 use crate::{
@@ -125,6 +127,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// Whose events are heard at `/auth/workos/events`.
     pub workos: Vec<WorkosWebhook>,
+    /// What is spent on connections at most.
+    pub limits: Limits,
 }
 
 impl Default for Settings {
@@ -138,6 +142,7 @@ impl Default for Settings {
             trusted_proxies: TrustedProxies::default(),
             heartbeat: Duration::from_secs(15),
             workos: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use poem::Request;
 use poem_openapi::OpenApi;
 
 use super::{
@@ -13,14 +14,12 @@ use super::{
     pages,
     params::{Path, Raw},
     problem::Problem,
+    static_text::Static,
     tags::Tag,
     text::{HtmlText, JsonText, PageOrJson, Text, YamlText},
 };
 use crate::app::App;
 
-/// Swagger UI is one page with its script and its style within.
-const DOCS_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-                           img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 /// The pages about codes have a style within, and no script.
 const PAGES_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
@@ -70,22 +69,22 @@ impl OperationsApi {
 
     /// This document as JSON
     #[oai(path = "/openapi.json", method = "get", operation_id = "openapi_json")]
-    async fn openapi_json(&self) -> Result<Text<JsonText>, Problem> {
-        Ok(Text::new("application/json", self.document().json()))
+    async fn openapi_json(&self, request: &Request) -> Result<Static<JsonText>, Problem> {
+        Ok(Static::new(&self.document().json, request))
     }
 
     /// This document as YAML
     #[oai(path = "/openapi.yaml", method = "get", operation_id = "openapi_yaml")]
-    async fn openapi_yaml(&self) -> Result<Text<YamlText>, Problem> {
-        Ok(Text::new("application/yaml", self.document().yaml()))
+    async fn openapi_yaml(&self, request: &Request) -> Result<Static<YamlText>, Problem> {
+        Ok(Static::new(&self.document().yaml, request))
     }
 
     /// This document as a page
     ///
     /// Swagger UI, which can also send requests.
     #[oai(path = "/docs", method = "get", operation_id = "docs")]
-    async fn docs(&self) -> Result<Text<HtmlText>, Problem> {
-        Ok(Text::new("text/html; charset=utf-8", self.document().html()).under(DOCS_POLICY))
+    async fn docs(&self, request: &Request) -> Result<Static<HtmlText>, Problem> {
+        Ok(Static::new(&self.document().html, request))
     }
 
     /// What a problem's code means

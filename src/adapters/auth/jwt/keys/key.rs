@@ -14,7 +14,7 @@ use josekit::{
 use openssl::bn::BigNum;
 use serde_json::Value;
 
-use super::super::algorithm::Algorithm;
+use super::{super::algorithm::Algorithm, roca};
 use crate::domain::json::JsonObject;
 
 /// The fewest bits of an RSA modulus (RFC 7518 section 3.3), and the most that OpenSSL computes with.
@@ -36,6 +36,9 @@ pub enum Unusable {
     /// Short, even, or otherwise weak.
     #[error("an RSA key of {0} bits, or with a bad exponent")]
     Weak(i32),
+    /// Its private half can be computed.
+    #[error("an RSA key whose private half can be computed from it (CVE-2017-15361, ROCA)")]
+    Roca,
     /// It is no key.
     #[error("malformed")]
     Malformed,
@@ -204,9 +207,8 @@ fn judge_rsa(modulus: &[u8], exponent: &[u8]) -> Result<(), Unusable> {
     let (modulus, exponent) = (number(modulus)?, number(exponent)?);
     let least = BigNum::from_u32(3).map_err(|_| Unusable::Malformed)?;
     let good_exponent = exponent.is_bit_set(0) && exponent >= least && exponent.num_bits() <= MOST_EXPONENT_BITS;
-    if RSA_BITS.contains(&modulus.num_bits()) && modulus.is_bit_set(0) && good_exponent {
-        Ok(())
-    } else {
-        Err(Unusable::Weak(modulus.num_bits()))
+    if !RSA_BITS.contains(&modulus.num_bits()) || !modulus.is_bit_set(0) || !good_exponent {
+        return Err(Unusable::Weak(modulus.num_bits()));
     }
+    if roca::has_fingerprint(&modulus).map_err(|_| Unusable::Malformed)? { Err(Unusable::Roca) } else { Ok(()) }
 }

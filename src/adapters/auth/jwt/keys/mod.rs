@@ -3,6 +3,7 @@
 mod fetch;
 pub(super) mod key;
 mod remote;
+mod roca;
 pub(super) mod secret;
 pub(super) mod set;
 mod source;

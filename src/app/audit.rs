@@ -37,7 +37,7 @@ use crate::{
 
 /// What entries say was done.
 pub mod action {
-    /// A presented credential was refused: 401.
+    /// A presented credential was refused: 401. Its target is the reason, where the code does not say it all.
     pub const AUTH_FAILURE: &str = "auth.failure";
     /// A caller may not: 403. Its target is the operation.
     pub const AUTH_REFUSAL: &str = "auth.refusal";

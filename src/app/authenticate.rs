@@ -15,6 +15,7 @@ use crate::{
     domain::{
         bearer::BearerToken,
         identity::Identity,
+        rejection::RejectionReason,
         scope::{Scope, Scopes, all_scopes},
         workspace::WorkspaceAccess,
     },
@@ -165,8 +166,8 @@ impl Authenticator {
                 Ok(caller)
             }
             Err(rejection) => {
-                let of = rejection.of.clone();
-                Err(Rejection { error: self.limits.refused(credential, rejection, from).await, of })
+                let (of, reason) = (rejection.of.clone(), rejection.reason);
+                Err(Rejection { error: self.limits.refused(credential, rejection, from).await, reason, of })
             }
         }
     }
@@ -175,25 +176,25 @@ impl Authenticator {
     /// a token, and no failure.
     ///
     /// # Errors
-    /// As [`authenticate`](Self::authenticate), but for limits.
-    pub async fn judge_again(&self, credential: &Credential) -> Result<Caller, AuthError> {
+    /// As [`authenticate`](Self::authenticate), but for limits; with the reason for operators.
+    pub async fn judge_again(&self, credential: &Credential) -> Result<Caller, Rejection> {
         if self.mode == Mode::Disabled {
             return Ok(anonymous(everywhere(all_scopes())));
         }
-        self.caller(credential).await.map_err(|rejection| rejection.error)
+        self.caller(credential).await
     }
 
     async fn caller(&self, credential: &Credential) -> Result<Caller, Rejection> {
         match credential {
             Credential::Missing => Ok(self.without_token().await?),
-            Credential::Malformed => Err(AuthError::InvalidToken.into()),
+            Credential::Malformed => Err(RejectionReason::MalformedCredential.into()),
             Credential::Bearer(token) => self.judge(token).await,
         }
     }
 
     async fn judge(&self, token: &BearerToken) -> Result<Caller, Rejection> {
         let scheme = self.schemes.iter().find(|scheme| scheme.validator.recognizes(token));
-        let scheme = scheme.ok_or(AuthError::InvalidToken)?;
+        let scheme = scheme.ok_or(RejectionReason::UnknownForm)?;
         let validated = scheme.validator.validate(token).await?;
         let identity =
             scheme.extractor.identify(&validated).await.map_err(|error| error.of(&**validated.identity()))?;

@@ -12,7 +12,7 @@ use super::{
     commands::{Commands, Unit},
     error::{AppError, Noun},
     people::People,
-    service_tokens::end_with_owner,
+    service_tokens::{end_made_by_service, end_with_owner},
 };
 use crate::{
     domain::{
@@ -233,11 +233,11 @@ async fn enter(unit: &mut Unit, who: &Identity, entry: &Revocation) -> Result<()
         unit.wake.notices.push(Notice::Revoked(entry.clone()));
         audit::record(unit, who, audit::action::REVOCATION_CREATE, &entry.id.to_string(), None).await?;
     }
-    match &entry.revoked {
-        // A ban stands until it is lifted. This entry will be forgotten, and what the person made must not come back then.
-        Revoked::User(user) if !entry.ban => end_with_owner(unit, user, entry.at, entry.reason.as_ref()).await,
-        _ => Ok(()),
-    }
+    let Revoked::User(user) = &entry.revoked else { return Ok(()) };
+    // Issuers do not say of a revocation whether its subject is a person or a service.
+    end_made_by_service(unit, user, entry.reason.as_ref()).await?;
+    // A ban stands until it is lifted. Another entry will be forgotten, and what the person made must not come back then.
+    if entry.ban { Ok(()) } else { end_with_owner(unit, user, entry.at, entry.reason.as_ref()).await }
 }
 
 /// Takes all memberships of a person away who is no more; also that of a last owner, in whose place only who has

@@ -1,35 +1,37 @@
 //! Service tokens: made, shown, rotated, revoked. Nobody mints or widens beyond themselves (authentication.md section 4).
 
 mod bounds;
+mod ending;
 mod present;
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::ending::{end_made_by_service, end_with_owner};
 use self::{
     bounds::{concerns, mints, own_end, seen, within_rights, workspaces_of},
+    ending::revoke_minted,
     present::as_of_now,
 };
 use super::{
     access, audit,
     commands::{Commands, Once, Unit},
-    error::{AppError, ConflictError, longest_page},
+    error::{AppError, ConflictError},
 };
 use crate::{
     domain::{
         audit::NewAuditEntry,
         idempotency::Idempotency,
-        identity::{CredentialKind, Identity, IdentityKind, Maker},
+        identity::{CredentialKind, Identity},
         page::{Page, PageRequest},
         revocation::{Notice, Revoked},
         scope::{Scope, Scopes},
         service_token::{
-            DEFAULT_OVERLAP, PlainToken, Revocation, Rotation, RotationError, ServiceToken, ServiceTokenId, TokenStatus,
+            DEFAULT_OVERLAP, PlainToken, Rotation, RotationError, ServiceToken, ServiceTokenId, TokenStatus,
         },
         text::Remark,
-        user::UserId,
-        workspace::{WorkspaceAccess, WorkspaceId},
+        workspace::WorkspaceId,
     },
     ports::{repository::RepositoryError, rng::RngExt, token_validator::AuthError},
 };
@@ -90,6 +92,9 @@ impl ServiceTokens {
         let now = self.commands.now();
         let plain = PlainToken::from_random(&self.commands.rng().bits256());
         let id = match new.id {
+            Some(id) if id.resembles_reserved() => {
+                return Err(AppError::invalid("/identifier", "could be taken for a reserved word; take another"));
+            }
             Some(id) => id,
             None => self.made_up()?,
         };
@@ -109,14 +114,15 @@ impl ServiceTokens {
             use_count: 0,
         };
         let maker = who.clone();
+        let leeway = self.commands.signals().standing.leeway();
         let once = self.commands.once(idempotency, move |unit| {
             let (mut token, maker) = (token.clone(), maker.clone());
             Box::pin(async move {
                 // What a person's token makes is that person's too: else it would outlive what they may.
-                let own = still_in_force(unit, &maker).await?;
+                let own = still_in_force(unit, &maker, leeway).await?;
                 within_rights(&as_of_now(unit, &maker).await?, &token.scopes, &token.workspaces)?;
                 token.owner = token.owner.or_else(|| own.and_then(|own| own.owner));
-                if unit.uow().tokens().find(&token.id).await?.is_some() {
+                if unit.uow().tokens().is_taken(&token.id).await? {
                     return Err(ConflictError::TokenIdentifierTaken.into());
                 }
                 unit.uow().tokens().insert(&token).await?;
@@ -190,10 +196,11 @@ impl ServiceTokens {
         mints(who)?;
         let plain = PlainToken::from_random(&self.commands.rng().bits256());
         let (tokens, who, hash) = (self.clone(), who.clone(), plain.hashed());
+        let leeway = self.commands.signals().standing.leeway();
         let once = self.commands.once(idempotency, move |unit| {
             let (tokens, who, id, new) = (tokens.clone(), who.clone(), id.clone(), new.clone());
             Box::pin(async move {
-                still_in_force(unit, &who).await?;
+                still_in_force(unit, &who, leeway).await?;
                 let who = as_of_now(unit, &who).await?;
                 let found = unit.uow().tokens().lock(&id).await?;
                 let mut token = seen(&who, Scope::AdminTokensWrite, found)?;
@@ -249,7 +256,11 @@ impl ServiceTokens {
                     let found = unit.uow().tokens().lock(&id).await?;
                     seen(&who, Scope::AdminTokensWrite, found)?;
                     revoke(unit, &who, &id, reason.clone()).await?;
-                    if minted { revoke_minted(unit, &who, id, reason.as_ref()).await } else { Ok(()) }
+                    if !minted {
+                        return Ok(());
+                    }
+                    let within = who.where_may(Scope::AdminTokensWrite);
+                    revoke_minted(unit, &who, &within, BTreeSet::from([id]), reason.as_ref()).await
                 })
             })
             .await
@@ -284,45 +295,19 @@ fn entry(now: Timestamp, who: &Identity, action: &'static str, token: &ServiceTo
     NewAuditEntry { workspace, ..audit::entry(now, who, action, token.id.as_str()) }
 }
 
-/// Ends what belongs to a person and was issued up to a moment, for good. A revocation that is no ban is forgotten once no
-/// token of their issuer's can be left; what they made here may be without end, and must not come back then.
-///
-/// # Errors
-/// The store's.
-pub async fn end_with_owner(
-    unit: &mut Unit,
-    owner: &UserId,
-    until: Timestamp,
-    reason: Option<&Remark>,
-) -> Result<(), AppError> {
-    // Who revoked the person has an entry of their own in the audit.
-    let system = Identity::system("revocation");
-    let revocation = Revocation { at: unit.now, reason: reason.cloned() };
-    loop {
-        // One that is about to mint was waited for: what it made is found the next time.
-        let ended = unit.uow().tokens().revoke_owned(owner, until, &revocation).await?;
-        if ended.is_empty() {
-            break;
-        }
-        let entries: Vec<_> =
-            ended.iter().map(|token| entry(unit.now, &system, audit::action::TOKEN_REVOKE, token)).collect();
-        unit.uow().audit().append(&entries).await?;
-        unit.wake.audit = true;
-    }
-    // Whatever is remembered of their tokens is so together with what is remembered of them.
-    unit.tell(Notice::Memberships(owner.clone()));
-    Ok(())
-}
-
 /// Whose credential ended after they were let in makes and changes nothing more. It is held, so that who revokes it and what it
 /// minted waits for what it is about to mint. A service token is given.
-async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<Option<ServiceToken>, AppError> {
+async fn still_in_force(
+    unit: &mut Unit,
+    who: &Identity,
+    leeway: SignedDuration,
+) -> Result<Option<ServiceToken>, AppError> {
     if let Some(user) = who.user() {
         unit.uow().users().lock(&user).await?;
     }
     for target in Revoked::naming(who) {
         let entries = unit.uow().revocations().against(&target).await?;
-        if entries.iter().any(|entry| entry.refuses(who.issued_at)) {
+        if entries.iter().any(|entry| entry.refuses(who.issued_at, leeway)) {
             return Err(AuthError::TokenRevoked.into());
         }
     }
@@ -333,53 +318,6 @@ async fn still_in_force(unit: &mut Unit, who: &Identity) -> Result<Option<Servic
         Some(TokenStatus::Revoked) => Err(AuthError::TokenRevoked.into()),
         Some(TokenStatus::Expired) => Err(AuthError::TokenExpired.into()),
         Some(TokenStatus::Active | TokenStatus::Rotating) | None => Ok(token),
-    }
-}
-
-/// Ends what a token that has been ended made, what that made, …, as far as the caller may. Whatever is ended holds its row: what
-/// it was about to make is there when the next look is taken.
-async fn revoke_minted(
-    unit: &mut Unit,
-    who: &Identity,
-    id: ServiceTokenId,
-    reason: Option<&Remark>,
-) -> Result<(), AppError> {
-    let within = who.where_may(Scope::AdminTokensWrite);
-    let mut ended = BTreeSet::from([id]);
-    loop {
-        let made = made_by(unit, &within, &ended).await?;
-        if made.is_empty() {
-            return Ok(());
-        }
-        for id in &made {
-            revoke(unit, who, id, reason.cloned()).await?;
-        }
-        ended.extend(made);
-    }
-}
-
-/// The tokens within these workspaces that one of these made, and that are none of these.
-async fn made_by(
-    unit: &mut Unit,
-    within: &WorkspaceAccess,
-    makers: &BTreeSet<ServiceTokenId>,
-) -> Result<Vec<ServiceTokenId>, AppError> {
-    // A person, or an issuer's service, may be called like a token.
-    let is_token = |maker: &Maker| maker.kind == IdentityKind::Service && maker.issuer.is_none();
-    let mut made = Vec::new();
-    let mut page = longest_page();
-    loop {
-        let found = unit.uow().tokens().list(within, &page).await?;
-        let theirs = found.items.into_iter().filter(|token| {
-            is_token(&token.created_by)
-                && makers.contains(token.created_by.subject.as_str())
-                && !makers.contains(&token.id)
-        });
-        made.extend(theirs.map(|token| token.id));
-        match found.next {
-            Some(next) => page.after = Some(next),
-            None => return Ok(made),
-        }
     }
 }
 

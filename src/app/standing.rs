@@ -4,11 +4,11 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     hash::Hash,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::signals::Bell;
@@ -28,6 +28,8 @@ use crate::{
 
 /// If no look into the log succeeded for so long, cached verdicts stop counting.
 pub const BELIEVED_FOR: Duration = Duration::from_secs(5);
+/// By how much the clocks of issuers may be ahead, unless something else is configured.
+const DEFAULT_LEEWAY: SignedDuration = SignedDuration::from_secs(30);
 /// After so long without a look, the next one may be a long one.
 const FAR_BEHIND: Duration = Duration::from_hours(1);
 /// Of how many people and tokens the last change is known one by one.
@@ -43,6 +45,7 @@ pub struct Standing {
     state: RwLock<State>,
     /// Rings when something was revoked or changed: open streams are judged anew.
     pub changed: Bell,
+    leeway: OnceLock<SignedDuration>,
 }
 
 #[derive(Debug, Default)]
@@ -147,13 +150,23 @@ impl State {
         }
     }
 
-    fn revokes(&self, target: &Revoked, issued_at: Option<Timestamp>) -> bool {
+    fn revokes(&self, target: &Revoked, issued_at: Option<Timestamp>, leeway: SignedDuration) -> bool {
         let ids = self.by_target.get(target).into_iter().flatten();
-        ids.filter_map(|id| self.revocations.get(id)).any(|entered| entered.revocation.refuses(issued_at))
+        ids.filter_map(|id| self.revocations.get(id)).any(|entered| entered.revocation.refuses(issued_at, leeway))
     }
 }
 
 impl Standing {
+    /// Sets by how much the clocks of issuers may be ahead of this gateway's; the first call counts.
+    pub fn set_leeway(&self, leeway: SignedDuration) {
+        self.leeway.get_or_init(|| leeway);
+    }
+
+    /// By how much the clocks of issuers may be ahead.
+    pub fn leeway(&self) -> SignedDuration {
+        self.leeway.get().copied().unwrap_or(DEFAULT_LEEWAY)
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, State> {
         // A panic elsewhere leaves the maps whole: every change of them is one call.
         self.state.read().unwrap_or_else(PoisonError::into_inner)
@@ -222,13 +235,13 @@ impl Standing {
 
     /// Whether a revocation refuses this caller's token, by person, session or token id.
     pub fn revokes(&self, who: &Identity) -> bool {
-        let state = self.read();
-        !state.by_target.is_empty() && Revoked::naming(who).any(|target| state.revokes(&target, who.issued_at))
+        let (state, leeway) = (self.read(), self.leeway());
+        !state.by_target.is_empty() && Revoked::naming(who).any(|target| state.revokes(&target, who.issued_at, leeway))
     }
 
-    /// Whether a person is refused to whom something belongs that was issued then: a service token of theirs.
+    /// Whether a person is refused to whom something belongs that this gateway issued then: a service token of theirs.
     pub fn revokes_user(&self, user: &UserId, issued_at: Timestamp) -> bool {
-        self.read().revokes(&Revoked::User(user.clone()), Some(issued_at))
+        self.read().revokes(&Revoked::User(user.clone()), Some(issued_at), SignedDuration::ZERO)
     }
 
     /// Judges a caller whom a validator let in.
@@ -335,6 +348,12 @@ mod tests {
     #[tokio::test]
     async fn a_persons_entry_refuses_what_was_issued_up_to_it() {
         let standing = standing([Notice::Revoked(revocation(1, Revoked::User(ada())))]);
+        // By people: the issuer's clock may be ahead of theirs.
+        let by_ada = Maker { kind: IdentityKind::User, issuer: Some("corp".to_owned()), subject: "root".to_owned() };
+        let by_person = Revocation { created_by: by_ada, ..revocation(9, Revoked::User(ada())) };
+        let leeway = DEFAULT_LEEWAY.as_secs();
+        let by_people = super::tests::standing([Notice::Revoked(by_person)]);
+        assert!(by_people.revokes(&token(Some(leeway))) && !by_people.revokes(&token(Some(leeway + 1))));
         for (issued, refused) in [(Some(-1), true), (Some(0), true), (Some(1), false), (None, true)] {
             assert_eq!(standing.revokes(&token(issued)), refused, "{issued:?}");
         }

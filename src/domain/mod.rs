@@ -15,6 +15,7 @@ pub mod issuer;
 pub mod json;
 pub mod numeric_date;
 pub mod page;
+pub mod rejection;
 pub mod revocation;
 pub mod rights;
 pub mod scope;

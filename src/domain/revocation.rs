@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    identity::{Identity, Maker},
+    identity::{Identity, IdentityKind, Maker},
     ids::RevocationId,
     service_token::ServiceTokenId,
     text::Remark,
@@ -94,11 +94,14 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Whether it refuses a token of its target that was issued then.
-    pub fn refuses(&self, issued_at: Option<Timestamp>) -> bool {
+    /// Whether it refuses a token of its target that was issued then, by a clock that may be ahead by the leeway. What an
+    /// issuer tells of has the time of the issuer's own clock, and needs none.
+    pub fn refuses(&self, issued_at: Option<Timestamp>, leeway: SignedDuration) -> bool {
+        let same_clock = self.created_by.kind == IdentityKind::System;
+        let until = if same_clock { self.at } else { self.at.checked_add(leeway).unwrap_or(Timestamp::MAX) };
         match self.revoked {
             // A token that does not say when it was issued may be an old one.
-            Revoked::User(_) => self.ban || issued_at.is_none_or(|issued| issued <= self.at),
+            Revoked::User(_) => self.ban || issued_at.is_none_or(|issued| issued <= until),
             Revoked::Session { .. } | Revoked::Token { .. } => true,
         }
     }

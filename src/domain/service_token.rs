@@ -54,6 +54,16 @@ impl ServiceTokenId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The identifier in lower case: no two tokens have the same, since one could be taken for the other.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// Whether it could be taken for a reserved word: no new token is called so.
+    pub fn resembles_reserved(&self) -> bool {
+        RESERVED.iter().any(|word| word.eq_ignore_ascii_case(&self.0))
+    }
 }
 
 /// So that maps are asked by text: it hashes and sorts as its text does.

@@ -342,8 +342,11 @@ pub struct TokenUse {
 /// Service tokens.
 #[async_trait]
 pub trait ServiceTokens: Send {
-    /// Adds one; [`RepositoryError::Conflict`] when its identifier is taken (a revoked or expired token keeps its own).
+    /// Adds one; [`RepositoryError::Conflict`] when its identifier is taken.
     async fn insert(&mut self, token: &ServiceToken) -> Result<(), RepositoryError>;
+    /// Whether a token has this identifier, or one that differs from it in case only. A revoked or expired token keeps its
+    /// own.
+    async fn is_taken(&mut self, id: &ServiceTokenId) -> Result<bool, RepositoryError>;
     /// The token of that name.
     async fn find(&mut self, id: &ServiceTokenId) -> Result<Option<ServiceToken>, RepositoryError>;
     /// The token of that name, held for a change.

@@ -9,6 +9,7 @@ use crate::domain::{
     claims::{self, InvalidClaims},
     identity::{Identity, IdentityKind},
     json::JsonObject,
+    rejection::RejectionReason,
     scope::Scopes,
 };
 
@@ -76,8 +77,10 @@ pub enum AuthError {
 /// A refusal, with whom it is about where that is sure: the token's hash or signature held, and something else did not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// Why.
+    /// What the caller is told.
     pub error: AuthError,
+    /// What only operators are told, where `error` does not say it all.
+    pub reason: Option<RejectionReason>,
     /// Whose token it is.
     pub of: Option<Suspect>,
 }
@@ -123,21 +126,35 @@ impl From<&Identity> for Suspect {
 
 impl From<AuthError> for Rejection {
     fn from(error: AuthError) -> Self {
-        Self { error, of: None }
+        Self { error, reason: None, of: None }
     }
 }
 
-/// Which claim it was is nobody's business outside.
-impl From<InvalidClaims> for AuthError {
-    fn from(_: InvalidClaims) -> Self {
-        Self::InvalidToken
+/// An invalid token, for this reason.
+impl From<RejectionReason> for Rejection {
+    fn from(reason: RejectionReason) -> Self {
+        Self { error: AuthError::InvalidToken, reason: Some(reason), of: None }
+    }
+}
+
+impl From<InvalidClaims> for Rejection {
+    fn from(invalid: InvalidClaims) -> Self {
+        RejectionReason::from(invalid).into()
+    }
+}
+
+impl Rejection {
+    /// The same, about somebody, or nobody.
+    #[must_use]
+    pub fn about(self, of: Option<Suspect>) -> Self {
+        Self { of, ..self }
     }
 }
 
 impl AuthError {
     /// The same, about somebody.
     pub fn of(self, suspect: impl Into<Suspect>) -> Rejection {
-        Rejection { error: self, of: Some(suspect.into()) }
+        Rejection { error: self, reason: None, of: Some(suspect.into()) }
     }
 
     /// Whether a credential was judged and is bad: a 401 outside. Nothing else is a failure that limits count.

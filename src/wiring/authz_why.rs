@@ -23,7 +23,7 @@ use crate::{
     },
     ports::{
         repository::RepositoryError,
-        token_validator::{AuthError, IdentityExtractor, ValidatedToken},
+        token_validator::{IdentityExtractor, Rejection, ValidatedToken},
     },
 };
 
@@ -163,20 +163,21 @@ async fn answer(
 }
 
 /// The person, as a token of these claims would name them now.
-async fn described(app: &App, user: &UserId, claims: JsonObject) -> Result<Result<Arc<Identity>, AuthError>, WhyError> {
+async fn described(app: &App, user: &UserId, claims: JsonObject) -> Result<Result<Arc<Identity>, Rejection>, WhyError> {
     let issuer = user.issuer().as_str();
     let Some(policy) = app.people.policy(issuer) else {
         let known: Vec<_> = app.people.issuers().collect();
         let known = if known.is_empty() { "none is".to_owned() } else { format!("these are: {}", known.join(", ")) };
         return Err(WhyError::Usage(format!("--user: no issuer is configured as {issuer:?}; {known}")));
     };
-    let Ok(who) = identity_of(policy, claims) else { return Ok(Err(AuthError::InvalidToken)) };
+    let who = match identity_of(policy, claims) {
+        Ok(who) => who,
+        Err(invalid) => return Ok(Err(invalid.into())),
+    };
     let who = Identity { issued_at: Some(app.core.commands.now()), ..who };
     let named = app.people.identify(&ValidatedToken::external(who)).await;
-    Ok(named.and_then(|who| {
-        app.core.commands.signals().standing.judge(&who)?;
-        Ok(who)
-    }))
+    let standing = &app.core.commands.signals().standing;
+    Ok(named.and_then(|who| standing.judge(&who).map(|()| who)).map_err(Rejection::from))
 }
 
 impl Answer {

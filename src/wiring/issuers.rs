@@ -9,7 +9,7 @@ use super::Parts;
 use crate::{
     adapters::auth::{
         introspection::{BadIssuer, IntrospectionIssuer, IntrospectionValidator},
-        jwt::{self, InvalidIssuer, JwtIssuer, JwtValidator, KeyReport, Published, Upkeep},
+        jwt::{self, InvalidIssuer, JwtIssuer, JwtValidator, KeyReport, Published, Upkeep, checks::USUAL_LEEWAY},
         workos_api::{BadWorkosApi, USUAL_TIMEOUT, WorkosApi},
     },
     app::people,
@@ -57,6 +57,7 @@ impl Parts {
     /// # Errors
     /// [`IssuerError`] names what cannot be.
     pub fn with_issuers(mut self, issuers: &[IssuerConfig], leeway: SignedDuration) -> Result<Self, IssuerError> {
+        self.ground.signals.standing.set_leeway(leeway.max(least_leeway(issuers)));
         for issuer in issuers {
             self.issuers.push(people::Issuer { policy: issuer.policy.clone(), profiles: profiles(issuer)? });
         }
@@ -76,6 +77,12 @@ impl Parts {
         }
         Ok(self)
     }
+}
+
+/// Introspection lets `iat` be ahead by so much, whatever is configured for JWTs.
+fn least_leeway(issuers: &[IssuerConfig]) -> SignedDuration {
+    let introspects = issuers.iter().any(|issuer| matches!(issuer.kind, IssuerKind::Introspection(_)));
+    if introspects { USUAL_LEEWAY } else { SignedDuration::ZERO }
 }
 
 /// What a look at an issuer came to.

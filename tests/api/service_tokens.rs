@@ -332,3 +332,18 @@ async fn a_token_of_two_workspaces_is_shown_to_who_has_both() {
     let made = make(&world.root, json!({"workspace_ids": [other.id, world.id]})).await;
     both.get(&path(&made)).await.is(200);
 }
+
+#[tokio::test]
+async fn an_identifier_that_could_be_taken_for_another_is_refused() {
+    let world = World::new().await;
+    let mint = async |identifier: &str| {
+        let order = json!({"identifier": identifier, "scopes": ["workflows:read"], "workspace_ids": [world.id]});
+        world.root.post("/api/admin/service-tokens", order).await
+    };
+    for reserved in ["Bootstrap", "BOOTSTRAP", "Anonymous", "sYSTEM"] {
+        mint(reserved).await.problem(422, "request.invalid");
+    }
+    let name = unique("robot");
+    mint(&name).await.is(201);
+    mint(&name.to_uppercase()).await.problem(409, "service_token.identifier_taken");
+}

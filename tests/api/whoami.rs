@@ -110,15 +110,17 @@ async fn a_malformed_header_is_an_invalid_token() {
     let long = format!("Bearer {}", "a".repeat(17_000));
     let checksum = format!("Bearer tgs_{}", "0".repeat(49));
     let two_words = format!("Bearer {ROOT} {ROOT}");
-    let two_blanks = format!("Bearer  {ROOT}");
+    let tab = format!("Bearer \t{ROOT}");
     let comma = format!("Bearer {ROOT},{ROOT}");
-    for header in [&long, &checksum, &two_words, &two_blanks, &comma, "Bearer nonsense", "Bearer tgs_", "Bearer ä"] {
+    for header in [&long, &checksum, &two_words, &tab, &comma, "Bearer nonsense", "Bearer tgs_", "Bearer ä"] {
         let refused = stranger.get("/api/whoami").header("Authorization", header).await;
         refused.problem(401, "auth.invalid_token");
         assert!(refused.header("www-authenticate").contains("error=\"invalid_token\""), "{:?}", refused.headers);
         assert!(!refused.text.contains(ROOT), "{}", refused.text);
     }
     let root = format!("Bearer {ROOT}");
+    let spaces = format!("Bearer   {ROOT}");
+    stranger.get("/api/whoami").header("Authorization", &spaces).await.is(200);
     let twice = stranger.get("/api/whoami").header("Authorization", &root).header("Authorization", &root).await;
     twice.problem(401, "auth.invalid_token");
 }

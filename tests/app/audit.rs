@@ -191,7 +191,7 @@ async fn a_chain_of_many_batches_is_walked_and_exported_whole() {
     let file = File::of_twelve().await;
     let place = Place { address: None, request_id: "r" };
     for number in 0..2_600 {
-        file.gate.app.audit.collector.failed(&format!("auth.code_{number}"), None, place);
+        file.gate.app.audit.collector.failed(&format!("auth.code_{number}"), None, None, place);
     }
     file.gate.audit().finish().await;
     let found = file.verify(None).await;
@@ -241,7 +241,7 @@ async fn an_export_is_verified_by_whoever_has_the_key_and_the_documentation() {
     let file = File::of_twelve().await;
     let place = Place { address: Some(IpAddr::from([192, 0, 2, 1])), request_id: "r-ä" };
     let of = Suspect { kind: IdentityKind::User, issuer: Some("corp".into()), subject: "1:ä".into(), token_id: None };
-    file.gate.app.audit.collector.failed("auth.token_expired", Some(&of), place);
+    file.gate.app.audit.collector.failed("auth.token_expired", None, Some(&of), place);
     file.gate.audit().finish().await;
     let mut out = Vec::new();
     export(&mut *file.repository.view().await.unwrap(), 0, &mut out).await.unwrap();
@@ -361,7 +361,7 @@ async fn what_was_gathered_is_written_down_when_the_gate_stops() {
     world.gate.start();
     let place = Place { address: Some(IpAddr::from([192, 0, 2, 1])), request_id: "r-1" };
     for _ in 0..1_000 {
-        world.app().audit.collector.failed("auth.invalid_token", None, place);
+        world.app().audit.collector.failed("auth.invalid_token", None, None, place);
     }
     world.gate.stop(std::time::Duration::from_secs(5)).await;
     let wanted = Wanted { action: Some("auth.failure".into()), ..Wanted::default() };
@@ -380,7 +380,7 @@ async fn what_a_store_refuses_is_kept_for_the_next_time() {
     repository.migrate().await.unwrap();
     let clock = Arc::new(ManualClock::at("2026-01-01T00:00:00Z".parse().unwrap()));
     let collector = Collector::new(repository.clone(), clock);
-    collector.failed("auth.token_expired", None, Place { address: None, request_id: "r" });
+    collector.failed("auth.token_expired", None, None, Place { address: None, request_id: "r" });
     let stranger = Database::connect(ConnectOptions::new(url.clone()).max_connections(1).to_owned()).await.unwrap();
     stranger.execute_unprepared("BEGIN EXCLUSIVE").await.unwrap();
     assert!(collector.write().await.is_err(), "another program has the file");

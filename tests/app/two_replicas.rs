@@ -63,7 +63,13 @@ impl Pair {
 
     async fn who(&self, at: usize, token: &str) -> Result<Arc<Identity>, AuthError> {
         let credential = Credential::Bearer(BearerToken::new(token));
-        self.gates[at].app.authenticator.judge_again(&credential).await.map(|caller| caller.identity)
+        self.gates[at]
+            .app
+            .authenticator
+            .judge_again(&credential)
+            .await
+            .map(|caller| caller.identity)
+            .map_err(|rejection| rejection.error)
     }
 
     /// How long it takes until somebody's right at the second gate is as it should be.

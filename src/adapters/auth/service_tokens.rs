@@ -14,6 +14,7 @@ use crate::{
     domain::{
         bearer::BearerToken,
         identity::Identity,
+        rejection::RejectionReason,
         service_token::{HashedToken, PREFIX, SecretVerdict, ServiceToken, is_well_formed},
     },
     ports::{
@@ -77,7 +78,7 @@ impl ServiceTokenValidator {
         }
         let found = async { self.repository.view().await?.tokens().find_by_hash(&hash).await };
         let token = found.await.map_err(|error| unavailable(&error))?;
-        let token = Arc::new(token.ok_or(AuthError::InvalidToken)?);
+        let token = Arc::new(token.ok_or(RejectionReason::UnknownServiceToken)?);
         // Before its owner is looked at: what is wrong with the token itself is said first.
         self.in_force(&token, &hash)?;
         let mut identity = named_by(&token, &hash);
@@ -130,7 +131,7 @@ impl TokenValidator for ServiceTokenValidator {
 
     async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, Rejection> {
         if !is_well_formed(token.expose()) {
-            return Err(AuthError::InvalidToken.into());
+            return Err(RejectionReason::UnknownServiceToken.into());
         }
         let found = self.judge(HashedToken::of_bearer(token)).await?;
         Ok(ValidatedToken::own(found.identity))

@@ -109,10 +109,13 @@ pub(super) fn note_entrance(app: &App, outcome: &Result<Caller, Rejection>, plac
     let collector = &app.audit.collector;
     match outcome {
         Ok(caller) => collector.let_in(&caller.identity, place),
-        Err(Rejection { error, of }) => {
+        Err(Rejection { error, reason, of }) => {
             let problem = Problem::from(error.clone());
+            if let Some(reason) = reason {
+                tracing::debug!(code = problem.code().name, %reason, request.id = %place.request_id, "token rejected");
+            }
             if error.is_failure() {
-                collector.failed(problem.code().name, of.as_ref(), place);
+                collector.failed(problem.code().name, *reason, of.as_ref(), place);
             } else if problem.http_status() == StatusCode::FORBIDDEN {
                 collector.kept_out(problem.code().name, of.as_ref(), place);
             }

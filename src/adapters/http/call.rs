@@ -56,7 +56,7 @@ impl Call {
         match self.app.authenticator.judge_again(credential).await {
             Ok(caller) if *caller.identity == **who => Ok(()),
             Ok(_) => Err(Changed::Rights),
-            Err(error) => Err(Changed::Refused(error)),
+            Err(rejection) => Err(Changed::Refused(rejection.error)),
         }
     }
 

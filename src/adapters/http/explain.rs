@@ -24,7 +24,7 @@ use crate::{
         text::InvalidText,
         workspace::{WorkspaceAccess, WorkspaceId},
     },
-    ports::token_validator::AuthError,
+    ports::token_validator::Rejection,
 };
 
 /// The table, made ready once.
@@ -94,9 +94,12 @@ pub fn explain(people: &People, who: &Identity, asked: &Asked, workspace: Option
 }
 
 /// What is said to who is not let in at all.
-pub fn explain_refusal(error: AuthError) -> Explanation {
-    let problem = Problem::from(error);
-    refused(problem.code(), vec![problem.detail().to_owned(), "decided by: who the caller is".to_owned()])
+pub fn explain_refusal(rejection: Rejection) -> Explanation {
+    let problem = Problem::from(rejection.error);
+    let mut because = vec![problem.detail().to_owned()];
+    because.extend(rejection.reason.map(|reason| format!("reason: {reason}")));
+    because.push("decided by: who the caller is".to_owned());
+    refused(problem.code(), because)
 }
 
 fn refused(code: &Code, because: Vec<String>) -> Explanation {

@@ -87,8 +87,8 @@ impl Judged {
         match self.app.authenticator.judge_again(&self.credential).await {
             Ok(caller) if self.sees && *caller.identity == *self.who => Ok(()),
             Ok(caller) => self.became(caller.identity).await,
-            Err(error) if is_no_answer(&error) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(rejection) if is_no_answer(&rejection.error) => Ok(()),
+            Err(rejection) => Err(rejection.error.into()),
         }
     }
 

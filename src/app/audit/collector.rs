@@ -15,6 +15,7 @@ use crate::{
     domain::{
         audit::{AuditIdentity, AuditOutcome, NewAuditEntry},
         identity::{CredentialKind, Identity, IdentityKind},
+        rejection::RejectionReason,
     },
     ports::{
         clock::Clock,
@@ -106,10 +107,11 @@ impl Collector {
         Self { repository, clock, state: Mutex::default() }
     }
 
-    /// A presented credential was refused; `of` says whose it is, where that is sure.
-    pub fn failed(&self, code: &str, of: Option<&Suspect>, place: Place<'_>) {
+    /// A presented credential was refused; `of` says whose it is, where that is sure. The reason becomes the target.
+    pub fn failed(&self, code: &str, reason: Option<RejectionReason>, of: Option<&Suspect>, place: Place<'_>) {
         let identity = of.map_or_else(anonymous, named);
-        self.note(SINGLY, self.entry(identity, action::AUTH_FAILURE, AuditOutcome::Refused, Some(code), place));
+        let entry = self.entry(identity, action::AUTH_FAILURE, AuditOutcome::Refused, Some(code), place);
+        self.note(SINGLY, NewAuditEntry { target: reason.map(|reason| reason.as_str().to_owned()), ..entry });
     }
 
     /// Who came with a good credential is not let in.

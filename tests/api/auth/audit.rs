@@ -138,6 +138,16 @@ async fn a_refused_token_is_told_with_whose_and_what_it_was() {
 }
 
 #[tokio::test]
+async fn the_reason_of_a_rejection_is_told() {
+    let gate = town();
+    let (root, ada) = (gate.root(), unique("ada"));
+    let long = gate.caller(secret(&mint::claims("https://corp.test", &ada, &json!({"exp": mint::now() + 48 * 3600}))));
+    assert_eq!(refusal(&long).await, (401, "auth.invalid_token".to_owned()));
+    let told = entry(&root, &format!("&subject={ada}"), |item| item["action"] == "auth.failure").await;
+    assert_eq!((&told["code"], &told["target"]), (&json!("auth.invalid_token"), &json!("life_too_long")), "{told}");
+}
+
+#[tokio::test]
 async fn bad_tokens_and_refusals_on_sockets_are_told() {
     let world = World::on(town()).await;
     let (gate, root) = (&world.gate, &world.root);

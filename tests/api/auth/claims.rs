@@ -116,11 +116,17 @@ async fn unknown_scopes_alone_are_a_ceiling_of_nothing() {
     for scope in
         [json!("workflows:fly"), json!(["everything"]), json!("WORKFLOWS:READ"), json!("workflows:*"), json!("*")]
     {
-        for issuer in ["plain", "roles"] {
-            let me = me(&gate, issuer, &json!({"scope": scope, "roles": ["dev"], "workspaces": ["w1"]})).await;
-            assert_eq!(sorted(&me["scopes"]), [""; 0], "{issuer}, {scope}: {}", me.text);
-            assert_eq!(rights(&me, "w1"), [""; 0], "{issuer}, {scope}: {}", me.text);
-        }
+        let claims = json!({"scope": scope, "roles": ["dev"], "workspaces": ["w1"]});
+        let plain = me(&gate, "plain", &claims).await;
+        assert_eq!((sorted(&plain["scopes"]), rights(&plain, "w1")), (vec![], vec![]), "{scope}: {}", plain.text);
+        // Where roles have scopes, they decide: Entra ID puts a scope claim into every user token.
+        let by_role = me(&gate, "roles", &claims).await;
+        let expected = me(&gate, "roles", &json!({"roles": ["dev"], "workspaces": ["w1"]})).await;
+        assert!(!sorted(&expected["scopes"]).is_empty(), "{}", expected.text);
+        assert_eq!(sorted(&by_role["scopes"]), sorted(&expected["scopes"]), "{scope}: {}", by_role.text);
+        let guest = json!({"scope": scope, "roles": ["guest"], "workspaces": ["w1"]});
+        let guest = me(&gate, "roles", &guest).await;
+        assert_eq!(sorted(&guest["scopes"]), ["jobs:work"], "the default scopes: {scope}: {}", guest.text);
     }
 }
 

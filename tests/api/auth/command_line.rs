@@ -291,3 +291,41 @@ async fn the_audit_is_listed() {
     assert_eq!(call(&reader, &["audit", "list"]).await.code, 4);
     assert_eq!(call(&world.gate.anonymous(), &["audit", "list"]).await.code, 4);
 }
+
+#[tokio::test]
+async fn authz_why_tells_why_a_token_is_rejected_and_the_answer_does_not() {
+    let gate = town();
+    let file = super::setup::file(&config());
+    let url = format!("sqlite://{}/data/tidegate.db", gate.folder().display());
+    let now = mint::now();
+    let corp = |more: &Value| secret(&mint::claims("https://corp.test", &unique("ada"), more));
+    let ada = mint::claims("https://corp.test", "ada", &json!({}));
+    let mut answers = Vec::new();
+    for (token, reason) in [
+        (corp(&json!({"exp": now + 48 * 3600})), "max_token_life"),
+        (corp(&json!({"iat": now + 300, "exp": now + 600})), "claim iat is ahead"),
+        (corp(&json!({"nbf": now + 300, "exp": now + 600})), "claim nbf is ahead"),
+        (corp(&json!({"sub": null})), "claim sub"),
+        (corp(&json!({"workspace": "Acme Finance"})), "workspace claim"),
+        (corp(&json!({"type": "Refresh"})), "refresh"),
+        (format!("{}x", corp(&json!({}))), "compact form"),
+        (format!("{}.AAAA", corp(&json!({})).rsplit_once('.').unwrap().0), "signature"),
+        (mint::secret_with(&json!({"alg": "HS256", "typ": "id+jwt"}), &ada), "typ"),
+    ] {
+        let variables = [
+            ("TIDEGATE_CONFIG", file.path().to_str().unwrap()),
+            ("TIDEGATE_DATABASE__URL", url.as_str()),
+            BOOTSTRAP,
+            ("TIDEGATE_TOKEN", token.as_str()),
+        ];
+        let ran = run(&["authz", "why", "GET /api/workflows", "--json"], &variables).await;
+        let because = ran.json()["because"].to_string();
+        assert!(ran.code == 4 && because.contains(reason), "{reason}: {}", ran.said());
+        assert!(!ran.said().contains(&token), "the token is shown");
+        let mut refused = gate.caller(token).get("/api/whoami").await;
+        refused.problem(401, "auth.invalid_token");
+        refused.body["request_id"].take();
+        answers.push(refused.body);
+    }
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "one answer for all: {answers:#?}");
+}

@@ -23,7 +23,7 @@ suite! {
     what_is_saved_is_found_in_every_way,
     an_unknown_one_is_none,
     a_taken_identifier_conflicts,
-    identifiers_tell_cases_apart,
+    an_identifier_that_differs_in_case_only_is_taken,
     a_change_is_written_but_no_use,
     an_old_hash_is_forgotten,
     uses_add_up,
@@ -79,9 +79,13 @@ async fn a_taken_identifier_conflicts(store: Store) {
     assert_conflict(store.try_change(async |unit| unit.tokens().insert(&again).await).await);
 }
 
-async fn identifiers_tell_cases_apart(store: Store) {
+async fn an_identifier_that_differs_in_case_only_is_taken(store: Store) {
     insert(&store, token("ci", 1)).await;
-    insert(&store, token("CI", 2)).await;
+    let other = token("CI", 2);
+    assert!(store.read(async |view| view.tokens().is_taken(&other.id).await).await);
+    assert!(!store.read(async |view| view.tokens().is_taken(&token("c-i", 1).id).await).await);
+    assert_conflict(store.try_change(async |unit| unit.tokens().insert(&other).await).await);
+    assert_eq!(store.read(async |view| view.tokens().find(&other.id).await).await, None);
 }
 
 async fn a_change_is_written_but_no_use(store: Store) {

@@ -124,7 +124,9 @@ async fn a_user_revocation_refuses_what_was_issued_up_to_then() {
     assert_eq!(refusal(&validator, &old).await, None);
     ground.pass(1);
     revoke(&ground, Revoked::User(UserId::new(issuer(), "ada").unwrap()), false);
-    ground.pass(1);
+    let ahead = key.token(&ground.claims(&json!({"iat": ground.clock.now().as_second() + 20})));
+    assert_eq!(refusal(&validator, &ahead).await, Some(AuthError::TokenRevoked), "its clock may be ahead");
+    ground.pass(31);
     let new = key.token(&ground.claims(&json!({})));
     assert_eq!(refusal(&validator, &old).await, Some(AuthError::TokenRevoked));
     assert_eq!(refusal(&validator, &new).await, None);

@@ -20,7 +20,7 @@ use self::{
 use super::jwt::checks::{Audience, Times};
 use crate::{
     app::signals::Signals,
-    domain::{bearer::BearerToken, issuer::IssuerPolicy},
+    domain::{bearer::BearerToken, issuer::IssuerPolicy, rejection::RejectionReason},
     ports::{
         clock::Clock,
         token_validator::{AuthError, Rejection, TokenValidator, ValidatedToken},
@@ -103,9 +103,9 @@ impl TokenValidator for IntrospectionValidator {
     }
 
     async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, Rejection> {
-        let issuer = self.issuer_of(token).ok_or(AuthError::InvalidToken)?;
+        let issuer = self.issuer_of(token).ok_or(RejectionReason::UnknownForm)?;
         if token.expose().len() > LONGEST {
-            return Err(AuthError::InvalidToken.into());
+            return Err(RejectionReason::MalformedCredential.into());
         }
         match self.verdict(issuer, token).await.finding {
             Finding::Good(who) if self.signals.standing.revokes(&who) => Err(verdict::revoked(&who)),

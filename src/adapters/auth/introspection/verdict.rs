@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::{Issuer, answer::Answer};
 use crate::{
     app::standing::Standing,
-    domain::{bearer::BearerToken, claims::identity_of, identity::Identity, json::JsonObject},
+    domain::{
+        bearer::BearerToken, claims::identity_of, identity::Identity, json::JsonObject, rejection::RejectionReason,
+    },
     ports::{
         clock::Clock,
         token_validator::{AuthError, Rejection, Suspect},
@@ -71,7 +73,9 @@ impl Issuer {
         let after = |time: SignedDuration| now.checked_add(time).unwrap_or(Timestamp::MAX);
         match self.endpoint.ask(token).await {
             Err(_logged) => Verdict::new(Finding::Unknown, now, now, 0),
-            Ok(Answer::Inactive) => Verdict::new(Finding::Bad(AuthError::InvalidToken.into()), now, after(BAD_FOR), 0),
+            Ok(Answer::Inactive) => {
+                Verdict::new(Finding::Bad(RejectionReason::Inactive.into()), now, after(BAD_FOR), 0)
+            }
             Ok(Answer::Active { claims, length }) => match self.judge(claims, clock.now(), standing) {
                 Ok((who, end)) => Verdict::new(Finding::Good(Arc::new(who)), now, end.min(after(GOOD_FOR)), length),
                 Err(rejection) => Verdict::new(Finding::Bad(rejection), now, after(BAD_FOR), 0),
@@ -87,17 +91,17 @@ impl Issuer {
         standing: &Standing,
     ) -> Result<(Identity, Timestamp), Rejection> {
         let of = Suspect::of_claims(self.policy.name.as_str(), &claims);
-        let refused = |error| Rejection { error, of: of.clone() };
-        self.judge_issuer(claims.get("iss")).map_err(refused)?;
-        self.audience.judge(claims.get("aud")).map_err(refused)?;
+        let refused = |rejection: Rejection| rejection.about(of.clone());
+        self.judge_issuer(claims.get("iss")).map_err(|error| refused(error.into()))?;
+        self.audience.judge(claims.get("aud")).map_err(|error| refused(error.into()))?;
         let claims = Arc::new(claims);
         let end = self.times.judge(&claims, now);
-        let who = identity_of(&self.policy, Arc::clone(&claims)).map_err(AuthError::from);
+        let who = identity_of(&self.policy, Arc::clone(&claims)).map_err(Rejection::from);
         match (end, who) {
             // Revoked is said before expired.
             (_, Ok(who)) if standing.revokes(&who) => Err(revoked(&who)),
             (Ok(end), Ok(who)) => Ok((who, end)),
-            (Err(error), _) | (_, Err(error)) => Err(refused(error)),
+            (Err(rejection), _) | (_, Err(rejection)) => Err(refused(rejection)),
         }
     }
 

@@ -10,7 +10,10 @@ use super::{
     keys::{Look, key::Key},
     token::Unverified,
 };
-use crate::{domain::json::JsonObject, ports::token_validator::AuthError};
+use crate::{
+    domain::{json::JsonObject, rejection::RejectionReason},
+    ports::token_validator::{AuthError, Rejection},
+};
 
 /// Claims whose signature held.
 #[derive(Debug)]
@@ -30,12 +33,12 @@ pub(super) async fn believe<'a>(
     mut token: Unverified<'_>,
     owners: &[&'a JwtIssuer],
     algorithm: Algorithm,
-) -> Result<Believed<'a>, AuthError> {
+) -> Result<Believed<'a>, Rejection> {
     if algorithm.is_secret() {
         let owner = owners.iter().find_map(|issuer| Some((*issuer, issuer.keys.secret()?)));
-        let (issuer, secret) = owner.ok_or(AuthError::InvalidToken)?;
+        let (issuer, secret) = owner.ok_or(RejectionReason::UnknownKey)?;
         let claims = token.believed_if(|signed, signature| secret.verifies(algorithm, signed, signature));
-        return Ok(Believed { issuer, key: None, claims: claims.ok_or(AuthError::InvalidToken)? });
+        return Ok(Believed { issuer, key: None, claims: claims.ok_or(RejectionReason::Signature)? });
     }
     let found = find_keys(owners, token.key_id(), algorithm).await?;
     let tried = found.1.clone();
@@ -44,11 +47,11 @@ pub(super) async fn believe<'a>(
     }
     // Without a `kid` nothing says whether the key was yesterday's, and another has taken its place.
     if token.key_id().is_some() {
-        return Err(AuthError::InvalidToken);
+        return Err(RejectionReason::Signature.into());
     }
     let (issuer, mut keys) = find_renewed(owners, None, algorithm).await?;
     keys.retain(|key| !tried.iter().any(|tried| Arc::ptr_eq(tried, key)));
-    verified(&mut token, (issuer, keys), algorithm).ok_or(AuthError::InvalidToken)
+    verified(&mut token, (issuer, keys), algorithm).ok_or_else(|| RejectionReason::Signature.into())
 }
 
 type Found<'a> = (&'a JwtIssuer, Vec<Arc<Key>>);
@@ -71,7 +74,7 @@ async fn find_keys<'a>(
     owners: &[&'a JwtIssuer],
     id: Option<&str>,
     algorithm: Algorithm,
-) -> Result<Found<'a>, AuthError> {
+) -> Result<Found<'a>, Rejection> {
     let at_hand = owners.iter().map(|issuer| issuer.keys.at_hand(id, algorithm)).collect();
     if let Ok(found) = pick(owners, at_hand, id) {
         return Ok(found);
@@ -88,13 +91,13 @@ async fn find_renewed<'a>(
     owners: &[&'a JwtIssuer],
     id: Option<&str>,
     algorithm: Algorithm,
-) -> Result<Found<'a>, AuthError> {
+) -> Result<Found<'a>, Rejection> {
     let renewed = join_all(owners.iter().map(|issuer| issuer.keys.renewed(id, algorithm))).await;
     pick(owners, renewed, id)
 }
 
 /// With a `kid` the first owner that has it. Without one exactly one key must fit, of all that there are.
-fn pick<'a>(owners: &[&'a JwtIssuer], looks: Vec<Look>, id: Option<&str>) -> Result<Found<'a>, AuthError> {
+fn pick<'a>(owners: &[&'a JwtIssuer], looks: Vec<Look>, id: Option<&str>) -> Result<Found<'a>, Rejection> {
     let all_known = !looks.iter().any(|look| matches!(look, Look::Unknown));
     let found = owners.iter().copied().zip(looks).filter_map(|(issuer, look)| match look {
         Look::Found(keys) => Some((issuer, keys)),
@@ -105,8 +108,9 @@ fn pick<'a>(owners: &[&'a JwtIssuer], looks: Vec<Look>, id: Option<&str>) -> Res
     if is_one && !found.is_empty() {
         Ok(found.swap_remove(0))
     } else if all_known {
-        Err(AuthError::InvalidToken)
+        Err(if id.is_some() || found.is_empty() { RejectionReason::UnknownKey } else { RejectionReason::AmbiguousKey }
+            .into())
     } else {
-        Err(AuthError::KeyUnavailable)
+        Err(AuthError::KeyUnavailable.into())
     }
 }

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
-    domain::{json::JsonObject, numeric_date::numeric_date},
-    ports::token_validator::AuthError,
+    domain::{json::JsonObject, numeric_date::numeric_date, rejection::RejectionReason},
+    ports::token_validator::{AuthError, Rejection},
 };
 
 /// The most that clocks may differ by.
@@ -67,21 +67,24 @@ impl Times {
     ///
     /// # Errors
     /// [`AuthError::TokenExpired`]; [`AuthError::InvalidToken`] for all else.
-    pub(in crate::adapters::auth) fn judge(&self, claims: &JsonObject, now: Timestamp) -> Result<Timestamp, AuthError> {
-        let time = |name: &str| claims.get(name).map(numeric_date).transpose().map_err(|_| AuthError::InvalidToken);
+    pub(in crate::adapters::auth) fn judge(&self, claims: &JsonObject, now: Timestamp) -> Result<Timestamp, Rejection> {
+        let time =
+            |name: &str| claims.get(name).map(numeric_date).transpose().map_err(|_| RejectionReason::MalformedTime);
         let later = |by| now.checked_add(by).unwrap_or(Timestamp::MAX);
-        let expires_at = time("exp")?.ok_or(AuthError::InvalidToken)?;
+        let expires_at = time("exp")?.ok_or(RejectionReason::MissingExpiry)?;
         if now >= expires_at.checked_add(self.leeway).unwrap_or(Timestamp::MAX) {
-            return Err(AuthError::TokenExpired);
+            return Err(AuthError::TokenExpired.into());
         }
         let not_before = time("nbf")?;
         let issued_at = time("iat")?;
-        let too_early = not_before.is_some_and(|time| time > later(self.leeway));
-        if too_early || issued_at.is_some_and(|time| time > later(self.ahead)) {
-            return Err(AuthError::InvalidToken);
+        if not_before.is_some_and(|time| time > later(self.leeway)) {
+            return Err(RejectionReason::NotYetValid.into());
+        }
+        if issued_at.is_some_and(|time| time > later(self.ahead)) {
+            return Err(RejectionReason::IssuedAhead.into());
         }
         if issued_at.unwrap_or_else(|| later(self.leeway)).duration_until(expires_at) > self.most_life {
-            return Err(AuthError::InvalidToken);
+            return Err(RejectionReason::LifeTooLong.into());
         }
         Ok(expires_at)
     }
@@ -90,11 +93,11 @@ impl Times {
 /// The claim `sub`: a text that is not empty.
 ///
 /// # Errors
-/// [`AuthError::InvalidToken`].
-pub(super) fn judge_subject(claims: &JsonObject) -> Result<(), AuthError> {
+/// [`RejectionReason::Subject`].
+pub(super) fn judge_subject(claims: &JsonObject) -> Result<(), RejectionReason> {
     match claims.get("sub") {
         Some(Value::String(text)) if !text.is_empty() => Ok(()),
-        _ => Err(AuthError::InvalidToken),
+        _ => Err(RejectionReason::Subject),
     }
 }
 
@@ -108,7 +111,7 @@ mod tests {
         value.as_object().unwrap().clone()
     }
 
-    fn judged(value: &Value) -> Result<Timestamp, AuthError> {
+    fn judged(value: &Value) -> Result<Timestamp, Rejection> {
         let leeway = SignedDuration::from_secs(30);
         let times = Times { leeway, ahead: leeway, most_life: SignedDuration::from_hours(24) };
         times.judge(&claims(value), Timestamp::from_second(1_000_000).unwrap())
@@ -117,21 +120,21 @@ mod tests {
     #[test]
     fn leeway_goes_both_ways_and_no_further() {
         assert!(judged(&json!({"exp": 999_971})).is_ok());
-        assert_eq!(judged(&json!({"exp": 999_970})), Err(AuthError::TokenExpired));
+        assert_eq!(judged(&json!({"exp": 999_970})), Err(AuthError::TokenExpired.into()));
         assert!(judged(&json!({"exp": 999_970.5})).is_ok());
         assert!(judged(&json!({"exp": 1_000_100, "nbf": 1_000_030, "iat": 1_000_030})).is_ok());
-        assert_eq!(judged(&json!({"exp": 1_000_100, "nbf": 1_000_031})), Err(AuthError::InvalidToken));
-        assert_eq!(judged(&json!({"exp": 1_000_100, "iat": 1_000_030.1})), Err(AuthError::InvalidToken));
+        assert_eq!(judged(&json!({"exp": 1_000_100, "nbf": 1_000_031})), Err(RejectionReason::NotYetValid.into()));
+        assert_eq!(judged(&json!({"exp": 1_000_100, "iat": 1_000_030.1})), Err(RejectionReason::IssuedAhead.into()));
     }
 
     #[test]
     fn a_token_lives_no_longer_than_its_issuer_lets_it() {
         assert!(judged(&json!({"exp": 1_086_400, "iat": 1_000_000})).is_ok());
-        assert_eq!(judged(&json!({"exp": 1_086_401, "iat": 1_000_000})), Err(AuthError::InvalidToken));
-        assert_eq!(judged(&json!({"exp": 1_000_010, "iat": 900_000})), Err(AuthError::InvalidToken));
+        assert_eq!(judged(&json!({"exp": 1_086_401, "iat": 1_000_000})), Err(RejectionReason::LifeTooLong.into()));
+        assert_eq!(judged(&json!({"exp": 1_000_010, "iat": 900_000})), Err(RejectionReason::LifeTooLong.into()));
         assert!(judged(&json!({"exp": 1_086_430})).is_ok());
-        assert_eq!(judged(&json!({"exp": 1_086_431})), Err(AuthError::InvalidToken));
-        assert_eq!(judged(&json!({"exp": 253_402_300_799_i64})), Err(AuthError::InvalidToken));
+        assert_eq!(judged(&json!({"exp": 1_086_431})), Err(RejectionReason::LifeTooLong.into()));
+        assert_eq!(judged(&json!({"exp": 253_402_300_799_i64})), Err(RejectionReason::LifeTooLong.into()));
     }
 
     #[test]
@@ -139,11 +142,19 @@ mod tests {
         for bad in
             [json!("1000100"), json!(-1), json!(true), json!(null), json!([1_000_100]), json!(253_402_300_800_i64)]
         {
-            assert_eq!(judged(&json!({"exp": bad})), Err(AuthError::InvalidToken), "{bad}");
-            assert_eq!(judged(&json!({"exp": 1_000_100, "nbf": bad})), Err(AuthError::InvalidToken), "{bad}");
-            assert_eq!(judged(&json!({"exp": 1_000_100, "iat": bad})), Err(AuthError::InvalidToken), "{bad}");
+            assert_eq!(judged(&json!({"exp": bad})), Err(RejectionReason::MalformedTime.into()), "{bad}");
+            assert_eq!(
+                judged(&json!({"exp": 1_000_100, "nbf": bad})),
+                Err(RejectionReason::MalformedTime.into()),
+                "{bad}"
+            );
+            assert_eq!(
+                judged(&json!({"exp": 1_000_100, "iat": bad})),
+                Err(RejectionReason::MalformedTime.into()),
+                "{bad}"
+            );
         }
-        assert_eq!(judged(&json!({})), Err(AuthError::InvalidToken));
+        assert_eq!(judged(&json!({})), Err(RejectionReason::MissingExpiry.into()));
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl JwtIssuer {
         let who = (self.read)(&self.policy, Arc::clone(&claims));
         // Of what is no caller's, as much is told as there is.
         let of = who.as_ref().map_or_else(|_| Suspect::of_claims(self.name(), &claims), |who| Some(who.into()));
-        self.judge_unnamed(&claims, who, standing, now).map_err(|error| Rejection { error, of })
+        self.judge_unnamed(&claims, who, standing, now).map_err(|rejection| rejection.about(of))
     }
 
     fn judge_unnamed(
@@ -146,18 +146,18 @@ impl JwtIssuer {
         who: Result<Identity, InvalidClaims>,
         standing: &Standing,
         now: Timestamp,
-    ) -> Result<(Identity, Timestamp), AuthError> {
+    ) -> Result<(Identity, Timestamp), Rejection> {
         let iss = claims.get("iss").and_then(Value::as_str);
         if !self.takes_any_name() && !self.is_named(iss) {
-            return Err(AuthError::InvalidIssuer);
+            return Err(AuthError::InvalidIssuer.into());
         }
         self.audience.judge(claims.get("aud"))?;
-        let end = self.times.judge(claims, now).and_then(|end| judge_subject(claims).map(|()| end));
+        let end = self.times.judge(claims, now).and_then(|end| Ok(judge_subject(claims).map(|()| end)?));
         match (end, who) {
             // Revoked is said before expired.
-            (_, Ok(who)) if standing.revokes(&who) => Err(AuthError::TokenRevoked),
+            (_, Ok(who)) if standing.revokes(&who) => Err(AuthError::TokenRevoked.into()),
             (Ok(end), Ok(who)) => Ok((who, end)),
-            (Err(error), _) => Err(error),
+            (Err(rejection), _) => Err(rejection),
             (Ok(_), Err(invalid)) => Err(invalid.into()),
         }
     }

@@ -40,6 +40,7 @@ use crate::{
         identity::{CredentialKind, Identity},
         issuer::IssuerPolicy,
         json::JsonObject,
+        rejection::RejectionReason,
     },
     ports::{
         clock::Clock,
@@ -66,7 +67,7 @@ impl fmt::Debug for JwtValidator {
 
 impl From<Malformed> for Rejection {
     fn from(_: Malformed) -> Self {
-        AuthError::InvalidToken.into()
+        RejectionReason::MalformedToken.into()
     }
 }
 
@@ -151,7 +152,7 @@ impl JwtValidator {
         if !may_be {
             return Err(AuthError::UnsupportedAlgorithm.into());
         }
-        token.judge_header()?;
+        token.judge_header().map_err(|_| RejectionReason::Header)?;
         if owners.is_empty() {
             return Err(AuthError::InvalidIssuer.into());
         }
@@ -174,7 +175,7 @@ impl TokenValidator for JwtValidator {
 
     async fn validate(&self, token: &BearerToken) -> Result<ValidatedToken, Rejection> {
         if token.expose().len() > LONGEST {
-            return Err(AuthError::InvalidToken.into());
+            return Err(RejectionReason::MalformedCredential.into());
         }
         let identity = match self.known(token, self.clock.now()) {
             Some(known) => known?,

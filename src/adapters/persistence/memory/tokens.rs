@@ -1,7 +1,7 @@
 //! Service tokens.
 
 use async_trait::async_trait;
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use jiff::Timestamp;
 
 use super::{
@@ -23,6 +23,7 @@ use crate::{
 pub(super) struct Table {
     rows: OrdMap<ServiceTokenId, ServiceToken>,
     by_hash: OrdMap<[u8; 32], ServiceTokenId>,
+    names: OrdSet<String>,
     newest: Index<(), TimePosition>,
 }
 
@@ -37,7 +38,7 @@ fn hashes(token: &ServiceToken) -> impl Iterator<Item = [u8; 32]> {
 
 impl Table {
     fn insert(&mut self, token: &ServiceToken) -> Result<(), RepositoryError> {
-        if self.rows.contains_key(&token.id) {
+        if self.names.insert(token.id.folded()).is_some() {
             return Err(RepositoryError::Conflict);
         }
         self.put(token.clone());
@@ -96,6 +97,10 @@ impl Table {
 impl ServiceTokens for MemoryUnit {
     async fn insert(&mut self, token: &ServiceToken) -> Result<(), RepositoryError> {
         self.change(|state| state.tokens.insert(token))
+    }
+
+    async fn is_taken(&mut self, id: &ServiceTokenId) -> Result<bool, RepositoryError> {
+        self.read(|state| state.tokens.names.contains(&id.folded()))
     }
 
     async fn find(&mut self, id: &ServiceTokenId) -> Result<Option<ServiceToken>, RepositoryError> {

@@ -52,6 +52,23 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+mod names {
+    use sea_orm::entity::prelude::*;
+
+    /// An identifier in lower case.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "service_token_names")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 fn row(from: &ServiceToken) -> Result<Model, RepositoryError> {
     let workspaces = match &from.workspaces {
         WorkspaceAccess::All => None,
@@ -148,8 +165,15 @@ impl SeaOrmUnit {
 impl ServiceTokens for SeaOrmUnit {
     async fn insert(&mut self, token: &ServiceToken) -> Result<(), RepositoryError> {
         let db = self.writing().await?;
+        add(&db, names::Model { name: token.id.folded() }.into_active_model()).await?;
         add(&db, row(token)?.into_active_model()).await?;
         db.settle(())
+    }
+
+    async fn is_taken(&mut self, id: &ServiceTokenId) -> Result<bool, RepositoryError> {
+        let db = self.reading().await?;
+        let found = names::Entity::find_by_id(id.folded()).one(&db).await.map_err(sorted)?;
+        db.settle(found.is_some())
     }
 
     async fn find(&mut self, id: &ServiceTokenId) -> Result<Option<ServiceToken>, RepositoryError> {

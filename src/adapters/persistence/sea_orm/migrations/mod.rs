@@ -14,6 +14,7 @@ impl MigratorTrait for Migrator {
             Box::new(Script { name: "m0002_identity", sql: include_str!("m0002_identity.sql") }),
             Box::new(Script { name: "m0003_events_of_issuers", sql: include_str!("m0003_events_of_issuers.sql") }),
             Box::new(Script { name: "m0004_retention", sql: include_str!("m0004_retention.sql") }),
+            Box::new(Script { name: "m0005_token_names", sql: include_str!("m0005_token_names.sql") }),
         ]
     }
 }

@@ -151,7 +151,7 @@ impl Limits {
         let address = from.map(|from| format!("ip:{}", from.shown()));
         // The bootstrap token is never limited by identity.
         let of = rejection.of.filter(|of| of.kind != IdentityKind::Bootstrap);
-        let identity = of.as_ref().map(identity_key);
+        let identity = of.as_deref().map(identity_key);
         // Together: what is not told as a failure of the one is no failure of the other.
         let by_address = address.as_deref().map(|key| Counter { key, limit: self.by_address() });
         let by_identity = identity.as_deref().map(|key| Counter { key, limit: self.by_identity() });

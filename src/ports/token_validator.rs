@@ -82,7 +82,7 @@ pub struct Rejection {
     /// What only operators are told, where `error` does not say it all.
     pub reason: Option<RejectionReason>,
     /// Whose token it is.
-    pub of: Option<Suspect>,
+    pub of: Option<Box<Suspect>>,
 }
 
 /// Whose token was refused.
@@ -147,14 +147,14 @@ impl Rejection {
     /// The same, about somebody, or nobody.
     #[must_use]
     pub fn about(self, of: Option<Suspect>) -> Self {
-        Self { of, ..self }
+        Self { of: of.map(Box::new), ..self }
     }
 }
 
 impl AuthError {
     /// The same, about somebody.
     pub fn of(self, suspect: impl Into<Suspect>) -> Rejection {
-        Rejection { error: self, reason: None, of: Some(suspect.into()) }
+        Rejection { error: self, reason: None, of: Some(Box::new(suspect.into())) }
     }
 
     /// Whether a credential was judged and is bad: a 401 outside. Nothing else is a failure that limits count.

@@ -115,9 +115,9 @@ pub(super) fn note_entrance(app: &App, outcome: &Result<Caller, Rejection>, plac
                 tracing::debug!(code = problem.code().name, %reason, request.id = %place.request_id, "token rejected");
             }
             if error.is_failure() {
-                collector.failed(problem.code().name, *reason, of.as_ref(), place);
+                collector.failed(problem.code().name, *reason, of.as_deref(), place);
             } else if problem.http_status() == StatusCode::FORBIDDEN {
-                collector.kept_out(problem.code().name, of.as_ref(), place);
+                collector.kept_out(problem.code().name, of.as_deref(), place);
             }
         }
     }

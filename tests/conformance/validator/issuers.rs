@@ -112,7 +112,7 @@ async fn a_refusal_names_the_token_or_its_subject() {
     let ground = Ground::new();
     let key = Key::new(Algorithm::Es256, None);
     let validator = ground.validator([IssuerConfig { jwks: Some(set(&[&key])), ..jwt(&[Algorithm::Es256]) }]);
-    let of = async |more| judge(&validator, &key.token(&ground.claims(&more))).await.unwrap_err().of;
+    let of = async |more| judge(&validator, &key.token(&ground.claims(&more))).await.unwrap_err().of.map(|of| *of);
     let suspect = |kind: IdentityKind, subject: &str, token: Option<&str>| {
         let (issuer, subject, token_id) = (Some("demo".to_owned()), subject.to_owned(), token.map(str::to_owned));
         Some(Suspect { kind, issuer, subject, token_id })

@@ -7,7 +7,10 @@ use jiff::SignedDuration;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::{context, core::Core, error::AppError, retention::Retention, revocation_log::RevocationLog, signals::POLL};
+use super::{
+    context, core::Core, error::AppError, job_waits::AvailableJobs, retention::Retention,
+    revocation_log::RevocationLog, signals::POLL,
+};
 use crate::{
     domain::{engine::EngineName, execution::Starter, identity::Identity},
     ports::{
@@ -23,6 +26,8 @@ const RELAY_BATCH: u32 = 500;
 const HEADS_BATCH: usize = 1_000;
 /// How often.
 const HEADS_INTERVAL: Duration = Duration::from_millis(50);
+/// For how many topics jobs are looked for at once.
+const TOPICS_BATCH: usize = 500;
 /// How many due timers are taken at once.
 const DUE_BATCH: u32 = 100;
 /// How long a timer may be late: what is due is looked for this often.
@@ -83,6 +88,7 @@ impl Background {
     pub fn start(&self) {
         self.spawn(|work| async move { work.relay().await });
         self.spawn(|work| async move { work.watch_heads().await });
+        self.spawn(|work| async move { work.watch_jobs().await });
         self.spawn(|work| async move { work.watch_revocations().await });
         self.spawn(|work| async move { work.fire_timers().await });
         self.spawn(|work| async move { work.sweep().await });
@@ -143,6 +149,25 @@ impl Background {
                 }
                 // However many channels are followed, the database is asked as often.
                 tokio::time::sleep(HEADS_INTERVAL).await;
+            }
+        }
+    }
+
+    /// Looks for jobs that other replicas have made available, and for those whose lock or back-off is over: once for all
+    /// who wait here.
+    async fn watch_jobs(self) {
+        loop {
+            tokio::time::sleep(POLL).await;
+            let waits = &self.core.commands.signals().waits;
+            for topics in waits.topics().chunks(TOPICS_BATCH) {
+                let now = self.core.commands.now();
+                let available = async { self.core.commands.view().await?.jobs().available_topics(topics, now).await };
+                match available.await {
+                    Ok(available) => available
+                        .into_iter()
+                        .for_each(|topic| waits.wake(&AvailableJobs { workspace: None, topic: Some(topic) })),
+                    Err(error) => tracing::debug!(error = %error, "available jobs could not be looked for"),
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The only opener of transactions for change: an owned task runs a unit of work, so that a client that goes away abandons
 //! the answer, never the command; a unit that another one was in the way of runs again.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -157,6 +157,15 @@ impl Commands {
             () = self.stop.cancelled() => {}
         }
         true
+    }
+
+    /// What comes of waiting at most so long; `None`: nothing, also where the gateway stops.
+    pub async fn within<T>(&self, most: Duration, waiting: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = waiting => Some(done),
+            () = tokio::time::sleep(most) => None,
+            () = self.stop.cancelled() => None,
+        }
     }
 
     /// Runs a unit of work to its commit, in a task of its own.

@@ -113,6 +113,9 @@ pub enum AppError {
     /// The Idempotency-Key was used for another request: 422 `idempotency.key_reused`.
     #[error("this Idempotency-Key was used for another request")]
     IdempotencyKeyReused,
+    /// Too many requests of one identity wait: 429 `request.too_many_waits`.
+    #[error("too many requests wait")]
+    TooManyWaits,
     /// A stream's position that the channel has not reached: 400 `events.position_unknown`.
     #[error("the channel has not reached this position")]
     PositionUnknown,

@@ -10,13 +10,17 @@ use crate::{
         event::Event,
         identity::Identity,
         ids::{ExecutionId, WorkflowId},
+        page::MAX_PAGE_BYTES,
         scope::Scope,
     },
-    ports::{publisher::EventFeed, repository::UnitOfWork},
+    ports::{
+        publisher::EventFeed,
+        repository::{EventPage, ReadLimit, UnitOfWork},
+    },
 };
 
 /// How many events a stream reads at once.
-const BATCH: u32 = 200;
+const BATCH: ReadLimit = ReadLimit { events: 200, bytes: 1 << 20 };
 
 /// Where a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +55,7 @@ impl Events {
         execution: Option<ExecutionId>,
         after: Option<u64>,
         limit: u32,
-    ) -> Result<Vec<Event>, AppError> {
+    ) -> Result<EventPage, AppError> {
         let mut view = self.commands.view().await?;
         let found = view.workflows().find_with_hidden(workflow).await?;
         seen(who, Scope::WorkflowsRead, found)?;
@@ -59,6 +63,7 @@ impl Events {
             require_kept(&mut *view, workflow, execution, after).await?;
         }
         let subject = execution.map(|id| id.to_string());
+        let limit = ReadLimit { events: limit, bytes: MAX_PAGE_BYTES };
         Ok(view.events().read(workflow, after.unwrap_or(0), limit, subject.as_deref()).await?)
     }
 
@@ -176,7 +181,7 @@ impl Tail {
 
     async fn read(&mut self) -> Result<Vec<Event>, AppError> {
         let mut view = self.commands.view().await?;
-        let found = view.events().read(self.workflow, self.after, BATCH, self.subject.as_deref()).await?;
+        let found = view.events().read(self.workflow, self.after, BATCH, self.subject.as_deref()).await?.events;
         let follows = found.first().is_some_and(|first| first.sequence == self.after.saturating_add(1));
         if !follows && self.subject.is_none() {
             require_kept(&mut *view, self.workflow, None, self.after).await?;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         engine::EngineName,
-        execution::{Execution, Starter},
+        execution::{Execution, ListedExecution, Starter},
         idempotency::Idempotency,
         identity::Identity,
         ids::{ExecutionId, WorkflowId},
@@ -122,7 +122,10 @@ impl Executions {
     /// The store's.
     pub async fn wait(&self, mut execution: Execution, most: Duration) -> Result<Execution, AppError> {
         let end = Instant::now() + most;
-        let mut ended = self.core.commands.signals().ended.listen();
+        let signals = self.core.commands.signals();
+        let who = crate::app::context::current().map(|context| context.identity.key()).unwrap_or_default();
+        let _wait = signals.waits.enter(who).ok_or(AppError::TooManyWaits)?;
+        let mut ended = signals.ended.listen();
         while !execution.status.ended() {
             // Looked for before the first pause, too: it may have ended before this began to listen.
             if let Some(now) = self.core.commands.view().await?.executions().find(execution.id).await? {
@@ -159,7 +162,7 @@ impl Executions {
         who: &Identity,
         filter: &ExecutionFilter,
         page: &PageRequest,
-    ) -> Result<Page<Execution>, AppError> {
+    ) -> Result<Page<ListedExecution>, AppError> {
         let mut view = self.core.commands.view().await?;
         let found = view.workflows().find(filter.workflow).await?;
         seen(who, Scope::WorkflowsRead, found)?;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use tokio::{runtime::Handle, time::Instant};
+use tokio::runtime::Handle;
 
-use super::{context, core::Core, engines::Located, error::AppError};
+use super::{context, core::Core, engines::Located, error::AppError, job_waits::AvailableJobs};
 use crate::{
     domain::{
         engine::{EngineName, NativeId},
@@ -78,7 +78,7 @@ impl Drop for Activated {
             if let Err(error) = core.command(&who, engine, EngineCommand::Release { claims }).await {
                 tracing::warn!(error = %error, "jobs of a worker that hung up stay locked until their locks run out");
             }
-            core.commands.signals().jobs.ring();
+            core.commands.signals().waits.wake(&AvailableJobs { workspace: None, topic: None });
         }));
     }
 }
@@ -101,8 +101,6 @@ impl Jobs {
     /// [`AppError::Auth`], the store's.
     pub async fn activate(&self, who: &Identity, request: JobRequest, most: Duration) -> Result<Activated, AppError> {
         let within = self.core.within(who, Scope::JobsWork, request.workspace.as_ref()).await?;
-        let end = Instant::now() + most;
-        let mut available = self.core.commands.signals().jobs.listen();
         let wish = Activate {
             within,
             topics: request.topics,
@@ -111,16 +109,37 @@ impl Jobs {
             lock: request.lock,
             variables: request.variables,
         };
-        loop {
-            let activated = self.attempt(who, &wish).await?;
-            if !activated.jobs.is_empty() || !self.core.commands.pause(&mut available, end).await {
-                return Ok(activated);
+        let found = self.attempt(who, &wish).await?;
+        if !found.jobs.is_empty() || most.is_zero() {
+            return Ok(found);
+        }
+        let commands = &self.core.commands;
+        let waits = &commands.signals().waits;
+        let _wait = waits.enter(who.key()).ok_or(AppError::TooManyWaits)?;
+        let member = waits.join(wish.within.clone(), &wish.topics);
+        let waiting = async {
+            let _turn = member.turn().await;
+            loop {
+                let found = self.attempt(who, &wish).await?;
+                if !found.jobs.is_empty() {
+                    return Ok(found);
+                }
+                member.woken().await;
             }
+        };
+        match commands.within(most, waiting).await {
+            Some(found) => found,
+            None => Ok(found),
         }
     }
 
-    /// The lock commits in a task of its own; what it gives is given back if nobody waits for it any more.
+    /// Looks before it locks, since only that waits for writers. The lock commits in a task of its own; what it gives is given
+    /// back if nobody waits for it any more.
     async fn attempt(&self, who: &Identity, wish: &Activate) -> Result<Activated, AppError> {
+        if !self.any_available(wish).await? {
+            let (engine, worker) = (self.core.engines.default_name().clone(), wish.worker.clone());
+            return Ok(Activated { core: self.core.clone(), who: who.clone(), worker, engine, jobs: Vec::new() });
+        }
         let (core, who, wish) = (self.core.clone(), who.clone(), wish.clone());
         let task = context::spawn(self.core.commands.tasks(), async move {
             let engine = core.engines.default_name().clone();
@@ -134,6 +153,11 @@ impl Jobs {
             Ok(Activated { core, who, worker, engine, jobs })
         });
         task.await.map_err(|died| AppError::Internal(Box::new(died)))?
+    }
+
+    async fn any_available(&self, wish: &Activate) -> Result<bool, AppError> {
+        let commands = &self.core.commands;
+        Ok(commands.view().await?.jobs().any_available(&wish.within, &wish.topics, commands.now()).await?)
     }
 
     /// Completes a job.

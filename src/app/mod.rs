@@ -12,6 +12,7 @@ pub mod engines;
 pub mod error;
 pub mod events;
 pub mod executions;
+pub mod job_waits;
 pub mod jobs;
 pub mod limits;
 pub mod members;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{
     commands::{Commands, Unit},
     error::AppError,
+    job_waits::AvailableJobs,
 };
 use crate::{
     domain::{
@@ -16,8 +17,8 @@ use crate::{
         identity::{Identity, IdentityKind},
         ids::{EventId, ExecutionId, WorkflowId},
         json::JsonObject,
-        text::Key,
-        text::Remark,
+        text::{Key, Remark},
+        workspace::WorkspaceId,
     },
     ports::{
         engine::EngineError,
@@ -164,6 +165,11 @@ impl<'a> Recorder<'a> {
         let mut execution = self.execution(instance).await?;
         let mut data = data_of(self.engine, &execution);
         let kind = self.describe(change, &mut data);
+        if let Some(jobs) = available_jobs(change, &execution.workspace)
+            && !self.unit.wake.jobs.contains(&jobs)
+        {
+            self.unit.wake.jobs.push(jobs);
+        }
         if let Some(status) = ended_as(change) {
             execution.status = status;
             execution.ended_at = Some(self.unit.now);
@@ -198,7 +204,6 @@ impl<'a> Recorder<'a> {
         let wake = &mut self.unit.wake;
         let (kind, element) = match change {
             InstanceChange::JobCreated { job, element_id, topic, retries } => {
-                wake.jobs = true;
                 put("job_id", handle(job));
                 put("topic", topic.as_str().into());
                 put("retries", (*retries).into());
@@ -210,7 +215,6 @@ impl<'a> Recorder<'a> {
                 (EventType::JobCompleted, element_id)
             }
             InstanceChange::JobFailed { job, element_id, topic, message, retries } => {
-                wake.jobs |= *retries > 0;
                 put("job_id", handle(job));
                 put("topic", topic.as_ref().map(Key::as_str).into());
                 put("message", message.as_str().into());
@@ -264,8 +268,6 @@ impl<'a> Recorder<'a> {
                 (EventType::IncidentRaised, &incident.element_id)
             }
             InstanceChange::IncidentResolved { incident, element_id } => {
-                // A retried job is there for workers again.
-                wake.jobs = true;
                 put("incident_id", handle(incident));
                 (EventType::IncidentResolved, element_id)
             }
@@ -292,6 +294,18 @@ impl<'a> Recorder<'a> {
         put("element_id", element.as_str().into());
         Some(kind)
     }
+}
+
+/// What a change in this workspace makes available to workers.
+fn available_jobs(change: &InstanceChange, workspace: &WorkspaceId) -> Option<AvailableJobs> {
+    let topic = match change {
+        InstanceChange::JobCreated { topic, .. } => Some(topic.clone()),
+        InstanceChange::JobFailed { topic, retries, .. } if *retries > 0 => topic.clone(),
+        // A retried job is there for workers again; of which topic, the change does not say.
+        InstanceChange::IncidentResolved { .. } => None,
+        _ => return None,
+    };
+    Some(AvailableJobs { workspace: Some(workspace.clone()), topic })
 }
 
 const fn ended_as(change: &InstanceChange) -> Option<ExecutionStatus> {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::standing::Standing;
+use super::{
+    job_waits::{AvailableJobs, Waits},
+    standing::Standing,
+};
 use crate::domain::revocation::Notice;
 
 /// How long a sleeper waits at most before it looks again by itself: what it waits for may have happened on another replica.
@@ -17,7 +20,7 @@ pub struct Wake {
     /// Events wait for their numbers.
     pub events: bool,
     /// Jobs became available.
-    pub jobs: bool,
+    pub jobs: Vec<AvailableJobs>,
     /// User tasks appeared.
     pub tasks: bool,
     /// Executions ended.
@@ -78,8 +81,8 @@ impl Listener {
 pub struct Signals {
     /// See [`Wake::events`].
     pub events: Bell,
-    /// See [`Wake::jobs`].
-    pub jobs: Bell,
+    /// Who waits, for jobs and else; see [`Wake::jobs`].
+    pub waits: Waits,
     /// See [`Wake::tasks`].
     pub tasks: Bell,
     /// See [`Wake::ended`].
@@ -97,7 +100,6 @@ impl Signals {
     pub fn wake(&self, wake: Wake) {
         for (wanted, bell) in [
             (wake.events, &self.events),
-            (wake.jobs, &self.jobs),
             (wake.tasks, &self.tasks),
             (wake.ended, &self.ended),
             (wake.timers, &self.timers),
@@ -106,6 +108,9 @@ impl Signals {
             if wanted {
                 bell.ring();
             }
+        }
+        for jobs in &wake.jobs {
+            self.waits.wake(jobs);
         }
         self.standing.apply(wake.notices);
     }

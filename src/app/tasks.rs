@@ -116,7 +116,9 @@ impl Tasks {
         most: Duration,
     ) -> Result<(Handle, JsonObject), AppError> {
         let end = Instant::now() + most;
-        let mut appeared = self.core.commands.signals().tasks.listen();
+        let signals = self.core.commands.signals();
+        let _wait = signals.waits.enter(who.key()).ok_or(AppError::TooManyWaits)?;
+        let mut appeared = signals.tasks.listen();
         let Located { name, engine, native, workspace, .. } =
             self.core.engines.instance(&self.core.commands, who, Scope::WorkflowsRead, instance).await?;
         let query = TaskQuery {

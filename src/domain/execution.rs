@@ -99,3 +99,17 @@ pub struct Execution {
     /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
+
+/// In lists an execution's input or result of more bytes, as JSON, is left out.
+pub const MAX_LISTED_BYTES: usize = 16 * 1024;
+
+/// An execution in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListedExecution {
+    /// The execution; what is omitted is empty.
+    pub execution: Execution,
+    /// Whether its input is larger than [`MAX_LISTED_BYTES`].
+    pub omits_input: bool,
+    /// Likewise its result.
+    pub omits_result: bool,
+}

@@ -2,8 +2,21 @@
 
 /// How many items a list answers by default.
 pub const DEFAULT_LIMIT: u32 = 50;
+/// How many bytes of content a page has at most, unless its only item has more: it ends early, with its cursor.
+pub const MAX_PAGE_BYTES: usize = 8 << 20;
 /// How many items a list answers at most.
 pub const MAX_LIMIT: u32 = 200;
+
+/// How many of these items, by their sizes, fit into a page: the first one always does.
+pub fn count_within(sizes: impl IntoIterator<Item = usize>, max_bytes: usize) -> usize {
+    let mut sum = 0_usize;
+    let fits = |size: &usize| {
+        let is_first = sum == 0;
+        sum = sum.saturating_add(*size).max(1);
+        is_first || sum <= max_bytes
+    };
+    sizes.into_iter().take_while(fits).count()
+}
 
 /// What part of a list is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -56,7 +56,7 @@ pub struct Workspace {
 }
 
 /// Which workspaces a caller reaches. An enum, so that an empty set never means "all".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum WorkspaceAccess {
     /// Every workspace, also those that come later.
     All,

@@ -240,6 +240,16 @@ pub trait Jobs: Send {
     /// Locks open jobs that have retries, are available and in nobody's hands, the longest available first; jobs that
     /// another unit is just locking are passed over, not waited for. Gives them as locked.
     async fn activate(&mut self, wish: &JobWish, now: Timestamp) -> Result<Vec<JobRow>, RepositoryError>;
+    /// Whether [`activate`](Self::activate) would find a job of these topics in these workspaces.
+    async fn any_available(
+        &mut self,
+        within: &WorkspaceAccess,
+        topics: &[Key],
+        now: Timestamp,
+    ) -> Result<bool, RepositoryError>;
+    /// Which of these topics have a job, in whatever workspace, that [`activate`](Self::activate) would find. At most 500
+    /// topics at once.
+    async fn available_topics(&mut self, topics: &[Key], now: Timestamp) -> Result<Vec<Key>, RepositoryError>;
 }
 
 /// A user task.

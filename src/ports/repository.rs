@@ -14,7 +14,7 @@ use crate::domain::{
     deployment::{Deployment, Resource},
     engine::{EngineName, NativeId, ProcessKey},
     event::{Event, NewEvent},
-    execution::{Execution, ExecutionStatus},
+    execution::{Execution, ExecutionStatus, ListedExecution},
     idempotency::{IdempotencyKey, IdempotencyRecord},
     ids::{DeploymentId, ExecutionId, RevocationId, WorkflowId},
     page::{Page, PageRequest},
@@ -262,8 +262,12 @@ pub trait Executions: Send {
     ) -> Result<Option<Execution>, RepositoryError>;
     /// The executions of instances of that id on any engine: how a bare native id is resolved. At most two are given.
     async fn find_by_native(&mut self, instance: &NativeId) -> Result<Vec<Execution>, RepositoryError>;
-    /// Those that fit, newest first (by id).
-    async fn list(&mut self, filter: &ExecutionFilter, page: &PageRequest) -> Result<Page<Execution>, RepositoryError>;
+    /// Those that fit, newest first (by id), without large variables: these are not even read.
+    async fn list(
+        &mut self,
+        filter: &ExecutionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<ListedExecution>, RepositoryError>;
     /// Writes how it ended: status, result, error and end.
     async fn end(&mut self, execution: &Execution) -> Result<(), RepositoryError>;
     /// Whether one of the workflow runs.
@@ -275,6 +279,24 @@ pub trait Executions: Send {
     async fn delete(&mut self, ids: &[ExecutionId]) -> Result<(), RepositoryError>;
     /// Which of these executions are there. At most 1,000 at once.
     async fn find_existing(&mut self, ids: &[ExecutionId]) -> Result<BTreeSet<ExecutionId>, RepositoryError>;
+}
+
+/// How much of a channel is read at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// So many events.
+    pub events: u32,
+    /// So many bytes of their data, as JSON.
+    pub bytes: usize,
+}
+
+/// A part of a channel.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventPage {
+    /// The events, oldest first.
+    pub events: Vec<Event>,
+    /// Whether there are more behind them.
+    pub more: bool,
 }
 
 /// An event that is old enough to be deleted.
@@ -299,14 +321,15 @@ pub trait Events: Send {
     async fn append(&mut self, events: &[NewEvent]) -> Result<(), RepositoryError>;
     /// Numbers at most `limit` events; gives them, each channel in its order.
     async fn number(&mut self, limit: u32) -> Result<Vec<Event>, RepositoryError>;
-    /// Events of a channel after a number, oldest first; only of one execution, if it is named (the subject).
+    /// Events of a channel after a number, oldest first; only of one execution, if it is named (the subject). At most as
+    /// many, and no more bytes, as the limit says; but one event at least.
     async fn read(
         &mut self,
         workflow: WorkflowId,
         after: u64,
-        limit: u32,
+        limit: ReadLimit,
         subject: Option<&str>,
-    ) -> Result<Vec<Event>, RepositoryError>;
+    ) -> Result<EventPage, RepositoryError>;
     /// The channel's highest number; 0 when it has none.
     async fn head(&mut self, workflow: WorkflowId) -> Result<u64, RepositoryError>;
     /// The heads of several channels; a channel without events may be missing.

@@ -299,3 +299,23 @@ async fn a_channel_is_shut_to_others() {
     let worker = world.someone(&["jobs:work"]).await;
     worker.get(&path(&workflow)).header("Accept", "text/event-stream").await.problem(403, "auth.missing_scope");
 }
+
+#[tokio::test]
+async fn a_page_of_large_events_ends_early_with_its_cursor() {
+    let (world, workflow) = World::running(&linear("p", &[])).await;
+    let large = "x".repeat(3 << 20);
+    for _ in 0..4 {
+        world.start(&workflow, json!({"text": large})).await.is(201);
+    }
+    let page = async |after: &str| world.get(&format!("{}?limit=200&after={after}", path(&workflow))).await.is(200);
+    let (mut after, mut read) = ("0".to_owned(), Vec::new());
+    while read.iter().filter(|kind| *kind == "execution.completed").count() < 4 {
+        let part = page(&after).await;
+        assert!(part.text.len() < (9 << 20), "{} bytes", part.text.len());
+        read.extend(part.items().iter().map(|event| event["type"].as_str().unwrap().to_owned()));
+        if let Some(cursor) = part["next_cursor"].as_str() {
+            cursor.clone_into(&mut after);
+        }
+    }
+    assert_eq!(read.iter().filter(|kind| *kind == "execution.started").count(), 4, "{read:?}");
+}

@@ -216,3 +216,16 @@ async fn a_timer_starts_in_the_systems_name() {
     let kinds = types(&told);
     assert!(kinds.contains(&"timer.fired") || kinds.contains(&"execution.started"), "{kinds:?}");
 }
+
+#[tokio::test]
+async fn a_list_leaves_large_variables_out_and_names_them() {
+    let (world, workflow) = World::running(&linear("p", &[&service("work")])).await;
+    let (small, large) = ("x".repeat(1_000), "x".repeat(20_000));
+    world.start(&workflow, json!({"text": small})).await.is(201);
+    let id = world.start(&workflow, json!({"text": large})).await.is(201).id();
+    let page = world.get(&format!("/api/workflows/{workflow}/executions")).await.is(200);
+    let [newest, oldest] = page.items() else { panic!("{}", page.text) };
+    assert_eq!((newest.get("input"), &newest["omitted"]), (None, &json!(["input"])), "{newest}");
+    assert_eq!((&oldest["input"]["text"], oldest.get("omitted")), (&json!(small), None), "{oldest}");
+    assert_eq!(world.execution(&id).await["input"]["text"], json!(large));
+}

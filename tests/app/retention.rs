@@ -8,7 +8,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tidegate::{
-    adapters::clock::ManualClock,
+    adapters::{clock::ManualClock, rng::SystemRng},
     app::{error::AppError, events::Position},
     domain::{
         deployment::Deployment,
@@ -21,7 +21,10 @@ use tidegate::{
         text::Name,
         workspace::Workspace,
     },
-    ports::repository::Repository,
+    ports::{
+        repository::{ReadLimit, Repository},
+        rng::RngExt,
+    },
     wiring::{Gate, Parts},
 };
 use tokio_util::sync::CancellationToken;
@@ -65,9 +68,9 @@ async fn one_running_one_ended() -> (World, WorkflowId, Execution, Execution) {
     (world, workflow, running, cancelled)
 }
 
-fn expired_at(result: Result<impl Sized, AppError>) -> Option<u64> {
+fn expired_at(result: &Result<impl Sized, AppError>) -> Option<u64> {
     match result {
-        Err(AppError::PositionExpired { oldest }) => Some(oldest),
+        Err(AppError::PositionExpired { oldest }) => Some(*oldest),
         _ => None,
     }
 }
@@ -78,13 +81,13 @@ async fn events_of_running_executions_are_kept() {
     world.pass((HISTORY_DAYS + 1) * DAY);
     world.gate.sweep().await.unwrap();
     let events = &world.app().events;
-    let kept = events.history(&admin(), workflow, None, None, 100).await.unwrap();
+    let kept = events.history(&admin(), workflow, None, None, 100).await.unwrap().events;
     assert_eq!(kept.iter().map(|event| event.sequence).collect::<Vec<_>>(), [2, 3]);
-    let of_running = events.history(&admin(), workflow, Some(running.id), Some(0), 100).await.unwrap();
+    let of_running = events.history(&admin(), workflow, Some(running.id), Some(0), 100).await.unwrap().events;
     assert_eq!(of_running, kept);
     assert!(matches!(world.app().executions.get(&admin(), cancelled.id).await, Err(AppError::NotFound(_))));
     let gone = events.history(&admin(), workflow, Some(cancelled.id), Some(0), 100).await;
-    assert_eq!(expired_at(gone), Some(8));
+    assert_eq!(expired_at(&gone), Some(8));
 }
 
 #[tokio::test]
@@ -95,14 +98,14 @@ async fn a_position_that_lost_events_is_refused() {
     world.pass((HISTORY_DAYS + 1) * DAY);
     world.gate.sweep().await.unwrap();
     for after in [0, 1, 6] {
-        assert_eq!(expired_at(events.history(&admin(), workflow, None, Some(after), 9).await), Some(8), "{after}");
+        assert_eq!(expired_at(&events.history(&admin(), workflow, None, Some(after), 9).await), Some(8), "{after}");
         let follow = events.follow(&admin(), workflow, None, Position::After(after)).await;
-        assert_eq!(expired_at(follow), Some(8), "{after}");
+        assert_eq!(expired_at(&follow), Some(8), "{after}");
     }
-    assert_eq!(events.history(&admin(), workflow, None, Some(7), 9).await.unwrap(), []);
+    assert_eq!(events.history(&admin(), workflow, None, Some(7), 9).await.unwrap().events, []);
     assert!(events.follow(&admin(), workflow, None, Position::After(7)).await.is_ok());
     assert!(events.follow(&admin(), workflow, Some(running.id), Position::After(0)).await.is_ok());
-    assert_eq!(expired_at(behind.next().await), Some(8), "a stream that fell behind is told");
+    assert_eq!(expired_at(&behind.next().await), Some(8), "a stream that fell behind is told");
 }
 
 /// Events of executions that are gone.
@@ -112,15 +115,19 @@ const EXECUTIONS: u64 = 1_000;
 /// Allows for a busy machine: one transaction of a sweep takes some 20 ms there.
 const MAX_WRITE: Duration = Duration::from_secs(1);
 
+fn new_id() -> Uuid {
+    SystemRng.uuid_v7(Timestamp::UNIX_EPOCH)
+}
+
 fn event_of(execution: ExecutionId, workflow: WorkflowId, time: Timestamp) -> NewEvent {
     let data = json!({"job_id": "embedded~1"}).as_object().unwrap().clone();
-    let (id, subject) = (EventId::new(Uuid::now_v7()), execution.to_string());
+    let (id, subject) = (EventId::new(new_id()), execution.to_string());
     NewEvent { id, workflow, kind: EventType::JobCreated, subject, time, data }
 }
 
 fn ended_execution(workflow: WorkflowId, at: Timestamp) -> Execution {
     Execution {
-        id: ExecutionId::new(Uuid::now_v7()),
+        id: ExecutionId::new(new_id()),
         workflow,
         workspace: workspace("demo"),
         status: ExecutionStatus::Completed,
@@ -139,9 +146,9 @@ fn ended_execution(workflow: WorkflowId, at: Timestamp) -> Execution {
 
 /// Fills a store with what is old.
 async fn fill(repository: &dyn Repository, old: Timestamp) -> WorkflowId {
-    let workflow = WorkflowId::new(Uuid::now_v7());
+    let workflow = WorkflowId::new(new_id());
     for _ in 0..ORPHANS / 5_000 {
-        let subjects = (0..5_000).map(|_| ExecutionId::new(Uuid::now_v7()));
+        let subjects = (0..5_000).map(|_| ExecutionId::new(new_id()));
         let events: Vec<_> = subjects.map(|subject| event_of(subject, workflow, old)).collect();
         let mut unit = repository.begin().await.unwrap();
         unit.events().append(&events).await.unwrap();
@@ -166,7 +173,7 @@ async fn fill(repository: &dyn Repository, old: Timestamp) -> WorkflowId {
 }
 
 /// Writes again and again; gives the longest that one write took.
-async fn write_until(repository: Arc<dyn Repository>, stop: CancellationToken) -> Duration {
+async fn write_until(repository: &dyn Repository, stop: &CancellationToken) -> Duration {
     let mut longest = Duration::ZERO;
     for number in 0_u32.. {
         if stop.is_cancelled() {
@@ -191,16 +198,18 @@ async fn sweep_beside_a_writer(store: Store) {
     let parts = Parts { repository, clock: Arc::new(ManualClock::at(now)), ..Parts::in_memory().unwrap() };
     let gate = Gate::new(parts);
     let stop = CancellationToken::new();
-    let writer = tokio::spawn(write_until(Arc::clone(&store.repository), stop.clone()));
-    let began = Instant::now();
-    gate.sweep().await.unwrap();
-    let took = began.elapsed();
-    stop.cancel();
-    let longest = writer.await.unwrap();
+    let sweeping = async {
+        let began = Instant::now();
+        gate.sweep().await.unwrap();
+        stop.cancel();
+        began.elapsed()
+    };
+    let (took, longest) = tokio::join!(sweeping, write_until(&*store.repository, &stop));
     println!("swept in {took:?}; the longest write of another took {longest:?}");
     assert!(longest < MAX_WRITE, "a write of another took {longest:?}");
     let mut view = store.repository.view().await.unwrap();
-    assert_eq!(view.events().read(workflow, 0, 10, None).await.unwrap(), []);
+    let limit = ReadLimit { events: 10, bytes: usize::MAX };
+    assert_eq!(view.events().read(workflow, 0, limit, None).await.unwrap().events, []);
     assert_eq!(view.events().deleted_to(workflow).await.unwrap(), ORPHANS + 2 * EXECUTIONS);
 }
 

@@ -88,7 +88,7 @@ async fn what_can_be_read_but_breaks_a_limit_is_422() {
 async fn numbers_that_are_not_kept_exactly_are_422_with_their_place() {
     let gateway = TestGateway::start().await;
     let client = gateway.bootstrap();
-    for number in ["18446744073709551616", "0.12345678901234567890123456789012345", "1e9999"] {
+    for number in ["12345678901234567890123456789012345", "0.12345678901234567890123456789012345", "1e9999"] {
         let answer = client.post_text("/api/message/m", format!("{{\"a\":[{number}]}}")).await;
         assert_eq!(answer.refused(422), "request.invalid", "{number}");
         assert_eq!(answer.pointers(), ["/a/0"]);

@@ -20,6 +20,7 @@ use tidegate::{
         identity::{Identity, IdentityKind},
         ids::RevocationId,
         issuer::{IssuerPolicy, Provision},
+        rejection::RejectionReason,
         revocation::{Notice, Revocation, Revoked},
         scope::{Scope, Scopes},
         user::IssuerName,
@@ -169,7 +170,7 @@ async fn a_token_that_its_provider_ended_is_refused_within_a_minute() {
     assert!(world.judge(&token).await.is_ok());
     provider.revoke(&token).await;
     world.pass(60);
-    assert_eq!(world.judge(&token).await, Err(AuthError::InvalidToken.into()));
+    assert_eq!(world.judge(&token).await, Err(RejectionReason::Inactive.into()));
     let unknown = format!("{}-nobody-made-this", &token[..3]);
     assert_eq!(world.refusal(&unknown).await, AuthError::InvalidToken);
 }
@@ -227,7 +228,7 @@ async fn a_good_answer_counts_for_a_minute_and_never_past_the_end_of_the_token()
 #[tokio::test]
 async fn a_refusal_counts_for_ten_seconds() {
     let (server, world) = scripted(Reply::json(&json!({"active": false}))).await;
-    assert_eq!(world.judge("op_1").await, Err(AuthError::InvalidToken.into()));
+    assert_eq!(world.judge("op_1").await, Err(RejectionReason::Inactive.into()));
     server.reply(Reply::json(&active()));
     world.pass(9);
     assert_eq!(world.refusal("op_1").await, AuthError::InvalidToken);

@@ -8,7 +8,7 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
 };
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -27,6 +27,11 @@ const DRAINED_BYTES: usize = 16 * 1024 * 1024;
 /// For how long.
 const DRAINED_FOR: Duration = Duration::from_secs(2);
 
+/// A larger body is parsed apart.
+const LARGE_BYTES: usize = 256 * 1024;
+/// How many of them are parsed at once.
+static LARGE_BODIES: Semaphore = Semaphore::const_new(4);
+
 /// A JSON body, and its text for fingerprints.
 pub(super) struct Body<T> {
     pub(super) value: T,
@@ -44,7 +49,7 @@ fn meta<T: FromJson>(required: bool) -> MetaRequest {
     MetaRequest { description: None, content, required }
 }
 
-impl<'a, T: FromJson + Send> ApiExtractor<'a> for Body<T> {
+impl<'a, T: FromJson + Send + 'static> ApiExtractor<'a> for Body<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -60,14 +65,15 @@ impl<'a, T: FromJson + Send> ApiExtractor<'a> for Body<T> {
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
         let raw = text(request, body).await?;
-        match parse(&raw)? {
+        let (value, raw) = parse_apart(raw).await?;
+        match value {
             Some(value) => Ok(Self { value, raw }),
             None => Err(Problem::unreadable("the body is missing; it must be a JSON object").into()),
         }
     }
 }
 
-impl<'a, T: FromJson + Send> ApiExtractor<'a> for OptionalBody<T> {
+impl<'a, T: FromJson + Send + 'static> ApiExtractor<'a> for OptionalBody<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
 
     type ParamType = ();
@@ -83,8 +89,20 @@ impl<'a, T: FromJson + Send> ApiExtractor<'a> for OptionalBody<T> {
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
         let raw = text(request, body).await?;
-        Ok(Self { value: parse(&raw)?, raw })
+        let (value, raw) = parse_apart(raw).await?;
+        Ok(Self { value, raw })
     }
+}
+
+/// Parses a large body apart from the runtime's threads, and few at a time: it takes milliseconds, and memory by the tens of
+/// megabytes.
+async fn parse_apart<T: FromJson + Send + 'static>(raw: Vec<u8>) -> Result<(Option<T>, Vec<u8>), Problem> {
+    if raw.len() < LARGE_BYTES {
+        return Ok((parse(&raw)?, raw));
+    }
+    let _turn = LARGE_BODIES.acquire().await.map_err(|closed| Problem::internal(&closed))?;
+    let parsing = tokio::task::spawn_blocking(move || parse(&raw).map(|value| (value, raw)));
+    parsing.await.map_err(|died| Problem::internal(&died))?
 }
 
 fn parse<T: FromJson>(raw: &[u8]) -> Result<Option<T>, Problem> {

@@ -100,6 +100,10 @@ codes! {
         "Too many commands are under way on one WebSocket",
         "At most 16 are answered at a time.",
         "Wait for an answer before you send the next command.";
+    REQUEST_TOO_MANY_WAITS = "request.too_many_waits" [TOO_MANY_REQUESTS]
+        "Too many requests of this identity wait",
+        "At most 256 requests of one identity wait at a time for jobs, for a task or for the end of an execution, on each replica.",
+        "Wait with fewer requests, and ask for more topics and jobs with each; or come back after `Retry-After` seconds.";
     REQUEST_TOO_MANY_CONNECTIONS = "request.too_many_connections" [SERVICE_UNAVAILABLE]
         "Too many connections are open",
         "`server.max_connections` are open, and none of them is idle.",

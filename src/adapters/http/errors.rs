@@ -163,6 +163,7 @@ impl From<AppError> for Problem {
             }
             AppError::Stale => Self::plain(codes::REQUEST_PRECONDITION_FAILED),
             AppError::IdempotencyKeyReused => Self::plain(codes::IDEMPOTENCY_KEY_REUSED),
+            AppError::TooManyWaits => Self::plain(codes::REQUEST_TOO_MANY_WAITS).retry_after(1),
             AppError::PositionUnknown => Self::plain(codes::EVENTS_POSITION_UNKNOWN),
             AppError::PositionExpired { oldest } => {
                 Self::new(codes::EVENTS_POSITION_EXPIRED, error.to_string()).with_member("oldest", json!(oldest))

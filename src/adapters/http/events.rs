@@ -33,6 +33,7 @@ use crate::{
         json::JsonObject,
         page::DEFAULT_LIMIT,
     },
+    ports::repository::EventPage,
 };
 
 /// Tag `events`.
@@ -177,10 +178,7 @@ impl EventsApi {
         }
         let limit = limit.0.map_or(DEFAULT_LIMIT, Limit::as_u32);
         let after = after.0.map(|Sequence(number)| number);
-        let mut events = self.app.events.history(&who.0, id.0, execution_id.0, after, limit + 1).await?;
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = events.len() > most;
-        events.truncate(most);
+        let EventPage { events, more } = self.app.events.history(&who.0, id.0, execution_id.0, after, limit).await?;
         let next_cursor = events.last().filter(|_| more).map(|last| last.sequence.to_string());
         let items = events.into_iter().map(EventBody::from).collect();
         Ok(Told::History(Ok200::new(List { items, next_cursor })))

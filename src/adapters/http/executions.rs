@@ -20,7 +20,7 @@ use crate::{
     app::App,
     domain::{
         engine::Handle,
-        execution::{Execution, ExecutionError, ExecutionStatus, Starter},
+        execution::{Execution, ExecutionError, ExecutionStatus, ListedExecution, Starter},
         ids::{ExecutionId, WorkflowId},
         json::JsonObject,
         text::{Key, Remark},
@@ -82,6 +82,70 @@ response! {
         required started_at ("started_at"): Timestamp,
         /// When it ended.
         nullable ended_at ("ended_at"): Timestamp,
+    }
+}
+
+response! {
+    /// One run of a workflow in a list, without large variables.
+    pub(super) struct ListedExecutionBody {
+        /// Its id.
+        required id ("id"): String,
+        /// What runs.
+        required workflow_id ("workflow_id"): String,
+        /// Who owns it.
+        required workspace_id ("workspace_id"): String,
+        /// `running`, `completed`, `failed` or `cancelled`.
+        required status ("status"): &'static str,
+        /// The caller's own name for it.
+        nullable business_key ("business_key"): String,
+        /// Where it runs.
+        required engine ("engine"): String,
+        /// The process instance: its id in the process routes.
+        nullable process_instance_id ("process_instance_id"): String,
+        /// What it was started with; absent if it has more than 16 KiB.
+        optional input ("input"): JsonObject,
+        /// The process scope's variables at its end; null if it has none, or if they have more than 16 KiB.
+        nullable result ("result"): JsonObject,
+        /// What was left out: `input`, `result`. The execution's own address has it.
+        optional omitted ("omitted"): Vec<String>,
+        /// Why it failed.
+        nullable error ("error"): ExecutionErrorBody,
+        /// Who started it.
+        required started_by ("started_by"): StarterBody,
+        /// A number of the workflow's channel not later than the first event of this execution.
+        required events_after ("events_after"): u64,
+        /// When it began.
+        required started_at ("started_at"): Timestamp,
+        /// When it ended.
+        nullable ended_at ("ended_at"): Timestamp,
+    }
+}
+
+impl From<ListedExecution> for ListedExecutionBody {
+    fn from(ListedExecution { execution, omits_input, omits_result }: ListedExecution) -> Self {
+        let omitted: Vec<_> = [("input", omits_input), ("result", omits_result)]
+            .into_iter()
+            .filter(|(_, omitted)| *omitted)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let whole = ExecutionBody::from(execution);
+        Self {
+            id: whole.id,
+            workflow_id: whole.workflow_id,
+            workspace_id: whole.workspace_id,
+            status: whole.status,
+            business_key: whole.business_key,
+            engine: whole.engine,
+            process_instance_id: whole.process_instance_id,
+            input: (!omits_input).then_some(whole.input),
+            result: whole.result,
+            omitted: (!omitted.is_empty()).then_some(omitted),
+            error: whole.error,
+            started_by: whole.started_by,
+            events_after: whole.events_after,
+            started_at: whole.started_at,
+            ended_at: whole.ended_at,
+        }
     }
 }
 
@@ -174,7 +238,7 @@ impl ExecutionsApi {
 
     /// List executions
     ///
-    /// Those of a workflow, newest first.
+    /// Those of a workflow, newest first. An `input` or `result` of more than 16 KiB is left out and named in `omitted`.
     #[oai(path = "/api/workflows/:id/executions", method = "get", operation_id = "list_executions")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
     async fn list(
@@ -192,7 +256,7 @@ impl ExecutionsApi {
         limit: Query<Limit>,
         /// Where the part before ended: its `next_cursor`.
         cursor: Query<Cursor>,
-    ) -> Result<Ok200<List<ExecutionBody>>, Problem> {
+    ) -> Result<Ok200<List<ListedExecutionBody>>, Problem> {
         let filter = ExecutionFilter {
             workflow: id.0,
             status: status.0,
@@ -200,7 +264,7 @@ impl ExecutionsApi {
             started_after: started_after.0,
         };
         let found = self.app.executions.list(&who.0, &filter, &page(limit, cursor)).await?;
-        Ok(Ok200::new(list(found, ExecutionBody::from)))
+        Ok(Ok200::new(list(found, ListedExecutionBody::from)))
     }
 
     /// Show an execution

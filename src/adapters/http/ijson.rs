@@ -12,6 +12,8 @@ use super::fields::{FieldProblems, Pointer};
 
 /// How deep arrays and objects may be nested.
 const MOST_DEPTH: u32 = 100;
+/// How many values, names included, a body may have: each costs some hundred bytes of memory, however short it is.
+const MAX_VALUES: usize = 100_000;
 /// The digits that a decimal may have.
 const MOST_DIGITS: usize = 34;
 /// The largest decimal exponent (IEEE 754 decimal128); its negative is the smallest.
@@ -35,54 +37,67 @@ pub(super) fn read(text: &[u8], problems: &mut FieldProblems) -> Result<Value, U
         track_path: false,
         ..ReaderSettings::default()
     };
-    let mut reader = Reader::new_custom(text, settings);
-    let value = read_value(&mut reader, &Pointer::Root, problems)?;
-    reader.consume_trailing_whitespace()?;
+    let mut values = Values { reader: Reader::new_custom(text, settings), left: MAX_VALUES };
+    let value = values.read(&Pointer::Root, problems)?;
+    values.reader.consume_trailing_whitespace()?;
     Ok(value)
 }
 
-fn read_value(reader: &mut Reader<'_>, at: &Pointer<'_>, problems: &mut FieldProblems) -> Result<Value, Unreadable> {
-    Ok(match reader.peek()? {
-        ValueType::Null => {
-            reader.next_null()?;
-            Value::Null
-        }
-        ValueType::Boolean => Value::Bool(reader.next_bool()?),
-        ValueType::Number => read_number(reader.next_number_as_str()?, at, problems),
-        ValueType::String => Value::String(checked(reader.next_string()?, at, problems)),
-        ValueType::Array => read_array(reader, at, problems)?,
-        ValueType::Object => read_object(reader, at, problems)?,
-    })
+/// Reads values, as many as there may be.
+struct Values<'a> {
+    reader: Reader<'a>,
+    left: usize,
 }
 
-fn read_array(reader: &mut Reader<'_>, at: &Pointer<'_>, problems: &mut FieldProblems) -> Result<Value, Unreadable> {
-    reader.begin_array()?;
-    let mut items = Vec::new();
-    while reader.has_next()? {
-        let item = read_value(reader, &Pointer::Item(at, items.len()), problems)?;
-        items.push(item);
+impl Values<'_> {
+    fn read(&mut self, at: &Pointer<'_>, problems: &mut FieldProblems) -> Result<Value, Unreadable> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(Unreadable(format!("more than {MAX_VALUES} values")));
+        };
+        self.left = left;
+        let reader = &mut self.reader;
+        Ok(match reader.peek()? {
+            ValueType::Null => {
+                reader.next_null()?;
+                Value::Null
+            }
+            ValueType::Boolean => Value::Bool(reader.next_bool()?),
+            ValueType::Number => read_number(reader.next_number_as_str()?, at, problems),
+            ValueType::String => Value::String(checked(reader.next_string()?, at, problems)),
+            ValueType::Array => self.read_array(at, problems)?,
+            ValueType::Object => self.read_object(at, problems)?,
+        })
     }
-    reader.end_array()?;
-    Ok(Value::Array(items))
-}
 
-fn read_object(reader: &mut Reader<'_>, at: &Pointer<'_>, problems: &mut FieldProblems) -> Result<Value, Unreadable> {
-    reader.begin_object()?;
-    let mut members = Map::new();
-    while reader.has_next()? {
-        let name = reader.next_name_owned()?;
-        let here = Pointer::Member(at, &name);
-        if members.contains_key(&name) {
-            return Err(Unreadable(format!("the name at {here} comes twice in its object")));
+    fn read_array(&mut self, at: &Pointer<'_>, problems: &mut FieldProblems) -> Result<Value, Unreadable> {
+        self.reader.begin_array()?;
+        let mut items = Vec::new();
+        while self.reader.has_next()? {
+            let item = self.read(&Pointer::Item(at, items.len()), problems)?;
+            items.push(item);
         }
-        if name.contains('\0') {
-            problems.out_of_range(at, "a name must not contain U+0000");
-        }
-        let value = read_value(reader, &here, problems)?;
-        members.insert(name, value);
+        self.reader.end_array()?;
+        Ok(Value::Array(items))
     }
-    reader.end_object()?;
-    Ok(Value::Object(members))
+
+    fn read_object(&mut self, at: &Pointer<'_>, problems: &mut FieldProblems) -> Result<Value, Unreadable> {
+        self.reader.begin_object()?;
+        let mut members = Map::new();
+        while self.reader.has_next()? {
+            let name = self.reader.next_name_owned()?;
+            let here = Pointer::Member(at, &name);
+            if members.contains_key(&name) {
+                return Err(Unreadable(format!("the name at {here} comes twice in its object")));
+            }
+            if name.contains('\0') {
+                problems.out_of_range(at, "a name must not contain U+0000");
+            }
+            let value = self.read(&here, problems)?;
+            members.insert(name, value);
+        }
+        self.reader.end_object()?;
+        Ok(Value::Object(members))
+    }
 }
 
 fn checked(text: String, at: &Pointer<'_>, problems: &mut FieldProblems) -> String {
@@ -214,6 +229,15 @@ mod tests {
         }
         assert!(read(b"\"\xff\"", &mut FieldProblems::default()).is_err());
         assert!(read(b"\xef\xbb\xbf{}", &mut FieldProblems::default()).is_err(), "a byte order mark");
+    }
+
+    #[test]
+    fn a_hundred_thousand_values_and_no_more() {
+        let array = |values: usize| format!("[{}]", vec!["1"; values].join(","));
+        assert!(value(&array(MAX_VALUES - 1)).is_ok());
+        assert_eq!(value(&array(MAX_VALUES)), Err(Unreadable("more than 100000 values".to_owned())));
+        let objects = format!("[{}]", vec!["{}"; MAX_VALUES].join(","));
+        assert!(value(&objects).is_err());
     }
 
     #[test]

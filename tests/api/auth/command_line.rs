@@ -308,7 +308,7 @@ async fn authz_why_tells_why_a_token_is_rejected_and_the_answer_does_not() {
         (corp(&json!({"sub": null})), "claim sub"),
         (corp(&json!({"workspace": "Acme Finance"})), "workspace claim"),
         (corp(&json!({"type": "Refresh"})), "refresh"),
-        (format!("{}x", corp(&json!({}))), "compact form"),
+        (format!("{}=", corp(&json!({}))), "compact form"),
         (format!("{}.AAAA", corp(&json!({})).rsplit_once('.').unwrap().0), "signature"),
         (mint::secret_with(&json!({"alg": "HS256", "typ": "id+jwt"}), &ada), "typ"),
     ] {

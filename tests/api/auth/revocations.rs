@@ -100,7 +100,7 @@ async fn a_ban_holds_until_it_is_lifted() {
 #[tokio::test]
 async fn what_a_services_tokens_minted_ends_with_a_ban() {
     let gate = town();
-    let (root, robot, other) = (gate.root(), unique("robot"), unique("robot"));
+    let (root, client, other) = (gate.root(), unique("robot"), unique("robot"));
     let world = World::on(gate.clone()).await;
     let scopes = "workflows:read admin:tokens:read admin:tokens:write";
     let claims = json!({"token_use": "client", "scope": scopes, "workspaces": [world.id]});
@@ -108,13 +108,13 @@ async fn what_a_services_tokens_minted_ends_with_a_ban() {
     let mint_by = async |who: &Caller| {
         gate.caller(who.post("/api/admin/service-tokens", order.clone()).await.is(201).str("secret"))
     };
-    let child = mint_by(&gate.caller(token(&robot, &claims))).await;
+    let child = mint_by(&gate.caller(token(&client, &claims))).await;
     let grandchild = mint_by(&child).await;
     let others = mint_by(&gate.caller(token(&other, &claims))).await;
     for caller in [&child, &grandchild, &others] {
         whoami(caller).await;
     }
-    let ban = revoke(&root, json!({"kind": "user", "issuer": "corp", "value": robot, "ban": true})).await;
+    let ban = revoke(&root, json!({"kind": "user", "issuer": "corp", "value": client, "ban": true})).await;
     assert_revoked(&child).await;
     assert_revoked(&grandchild).await;
     whoami(&others).await;

@@ -7,7 +7,7 @@ use tidegate::{
         event::{Event, EventType, NewEvent},
         ids::WorkflowId,
     },
-    ports::repository::{AgedEvent, UnitOfWork},
+    ports::repository::{AgedEvent, EventPage, ReadLimit, UnitOfWork},
 };
 
 use super::{
@@ -27,6 +27,7 @@ suite! {
     heads_are_known,
     deleting_a_subject_keeps_the_rest_and_the_head,
     aged_events_are_listed_and_deleted_by_position,
+    a_read_ends_before_it_has_too_many_bytes,
     many_events_at_once_are_kept,
     numberers_at_once_leave_no_gap_and_double_nothing,
 }
@@ -44,7 +45,31 @@ async fn number(store: &Store, limit: u32) -> Vec<Event> {
 }
 
 async fn read(store: &Store, workflow: u128, after: u64, limit: u32, subject: Option<&str>) -> Vec<Event> {
+    read_page(store, workflow, after, ReadLimit { events: limit, bytes: usize::MAX }, subject).await.events
+}
+
+async fn read_page(store: &Store, workflow: u128, after: u64, limit: ReadLimit, subject: Option<&str>) -> EventPage {
     store.read(async |view| view.events().read(channel(workflow), after, limit, subject).await).await
+}
+
+async fn a_read_ends_before_it_has_too_many_bytes(store: Store) {
+    let large = |number| {
+        let data = serde_json::json!({"text": "x".repeat(1_000)}).as_object().unwrap().clone();
+        NewEvent { data, ..event(number, 1, if number % 2 == 0 { "even" } else { "odd" }) }
+    };
+    append(&store, &(0..6).map(large).collect::<Vec<_>>()).await;
+    number(&store, 100).await;
+    let count = async |events, bytes, after, subject| {
+        let page = read_page(&store, 1, after, ReadLimit { events, bytes }, subject).await;
+        (page.events.len(), page.more)
+    };
+    assert_eq!(count(10, 2_500, 0, None).await, (2, true));
+    assert_eq!(count(10, 2_500, 4, None).await, (2, false));
+    assert_eq!(count(10, 1, 0, None).await, (1, true), "one at least");
+    assert_eq!(count(2, 100_000, 0, None).await, (2, true));
+    assert_eq!(count(6, 100_000, 0, None).await, (6, false));
+    assert_eq!(count(10, 2_500, 0, Some("even")).await, (2, true));
+    assert_eq!(count(10, 100_000, 6, None).await, (0, false));
 }
 
 /// Number and id of each.
@@ -212,7 +237,8 @@ async fn all(store: &Store, channels: u128) -> Vec<Event> {
         .read(async |view: &mut dyn UnitOfWork| {
             let mut all = Vec::new();
             for workflow in 0..channels {
-                all.extend(view.events().read(channel(workflow), 0, 10_000, None).await?);
+                let limit = ReadLimit { events: 10_000, bytes: usize::MAX };
+                all.extend(view.events().read(channel(workflow), 0, limit, None).await?.events);
             }
             Ok(all)
         })

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use tidegate::{
     domain::{
         engine::{EngineName, NativeId},
-        execution::{Execution, ExecutionError, ExecutionStatus},
+        execution::{Execution, ExecutionError, ExecutionStatus, MAX_LISTED_BYTES},
         ids::WorkflowId,
+        json::JsonObject,
         page::PageRequest,
         text::Key,
     },
@@ -27,6 +28,7 @@ suite! {
     an_end_is_written_and_nothing_else,
     one_running_is_known,
     a_list_is_newest_first_and_fits_the_filter,
+    a_list_leaves_large_variables_out,
     pages_lose_and_double_nothing,
     expired_executions_are_found_oldest_first_and_deleted,
 }
@@ -124,7 +126,7 @@ async fn a_list_is_newest_first_and_fits_the_filter(store: Store) {
         let workflow = WorkflowId::new(id(11));
         let filter = ExecutionFilter { workflow, status, business_key: business, started_after };
         let page = store.read(async |view| view.executions().list(&filter, &PageRequest::default()).await).await;
-        page.items.into_iter().map(|execution| execution.id.as_uuid()).collect::<Vec<_>>()
+        page.items.into_iter().map(|listed| listed.execution.id.as_uuid()).collect::<Vec<_>>()
     };
     assert_eq!(list(None, None, None).await, [id(4), id(3), id(2), id(1)]);
     assert_eq!(list(Some(ExecutionStatus::Running), None, None).await, [id(2), id(1)]);
@@ -132,6 +134,29 @@ async fn a_list_is_newest_first_and_fits_the_filter(store: Store) {
     assert_eq!(list(None, Some(key("A-1")), None).await, [id(4), id(2)]);
     assert_eq!(list(None, None, Some(at(2))).await, [id(4), id(3)], "after, not at");
     assert!(list(Some(ExecutionStatus::Failed), None, None).await.is_empty());
+}
+
+async fn a_list_leaves_large_variables_out(store: Store) {
+    let sized = |bytes: usize| json_object(bytes);
+    let limit = MAX_LISTED_BYTES;
+    insert(&store, Execution { input: sized(limit + 1), ..execution(1, 11) }).await;
+    insert(&store, Execution { input: sized(limit), ..execution(2, 11) }).await;
+    insert(&store, Execution { result: Some(sized(limit + 1)), ..ended(3, 9) }).await;
+    insert(&store, Execution { result: Some(sized(limit)), ..ended(4, 9) }).await;
+    let workflow = WorkflowId::new(id(11));
+    let filter = ExecutionFilter { workflow, status: None, business_key: None, started_after: None };
+    let page = store.read(async |view| view.executions().list(&filter, &PageRequest::default()).await).await;
+    let found: Vec<_> = page.items.iter().map(|listed| (listed.omits_input, listed.omits_result)).collect();
+    assert_eq!(found, [(false, false), (false, true), (false, false), (true, false)]);
+    assert_eq!(page.items[0].execution.result, Some(sized(limit)));
+    assert_eq!(page.items[1].execution.result, None);
+    assert_eq!((&page.items[2].execution.input, page.items[3].execution.input.len()), (&sized(limit), 0));
+}
+
+/// An object of so many bytes of JSON.
+fn json_object(bytes: usize) -> JsonObject {
+    let empty = serde_json::json!({"text": ""}).to_string().len();
+    serde_json::json!({"text": "x".repeat(bytes - empty)}).as_object().unwrap().clone()
 }
 
 async fn pages_lose_and_double_nothing(store: Store) {
@@ -146,7 +171,7 @@ async fn pages_lose_and_double_nothing(store: Store) {
     let status = Some(ExecutionStatus::Running);
     let filter = ExecutionFilter { workflow: WorkflowId::new(id(11)), status, business_key: None, started_after: None };
     let walked = walk(4, async |page| store.read(async |view| view.executions().list(&filter, &page).await).await);
-    let ids: Vec<_> = walked.await.into_iter().map(|execution| execution.id.as_uuid()).collect();
+    let ids: Vec<_> = walked.await.into_iter().map(|listed| listed.execution.id.as_uuid()).collect();
     assert_eq!(ids, (0..13).rev().map(id).collect::<Vec<_>>());
 }
 

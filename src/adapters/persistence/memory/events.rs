@@ -8,14 +8,15 @@ use jiff::Timestamp;
 
 use super::{
     MemoryUnit,
-    index::{Index, count, items},
+    index::{Index, count, items, size},
 };
 use crate::{
     domain::{
         event::{Event, NewEvent},
         ids::{EventId, WorkflowId},
+        page::count_within,
     },
-    ports::repository::{AgedEvent, Events, RepositoryError},
+    ports::repository::{AgedEvent, EventPage, Events, ReadLimit, RepositoryError},
 };
 
 #[derive(Debug, Clone, Default)]
@@ -64,19 +65,23 @@ impl Table {
         self.numbered.entry(workflow).or_default().insert(sequence, Arc::new(event.clone()));
     }
 
-    fn read(&self, workflow: WorkflowId, after: u64, limit: u32, subject: Option<&str>) -> Vec<Event> {
-        let Some(channel) = self.numbered.get(&workflow) else { return Vec::new() };
-        match subject {
+    fn read(&self, workflow: WorkflowId, after: u64, limit: ReadLimit, subject: Option<&str>) -> EventPage {
+        let Some(channel) = self.numbered.get(&workflow) else { return EventPage::default() };
+        let found: Vec<_> = match subject {
             None => {
                 let range = (Bound::Excluded(after), Bound::Unbounded);
-                channel.range(range).take(items(limit)).map(|(_, event)| Event::clone(event)).collect()
+                channel.range(range).take(items(limit.events) + 1).map(|(_, event)| event).collect()
             }
             Some(subject) => {
                 let key = (workflow, subject.to_owned());
-                let sequences = self.by_subject.above(&key, &after).take(items(limit));
-                sequences.filter_map(|sequence| channel.get(sequence)).map(|event| Event::clone(event)).collect()
+                let sequences = self.by_subject.above(&key, &after).take(items(limit.events) + 1);
+                sequences.filter_map(|sequence| channel.get(sequence)).collect()
             }
-        }
+        };
+        let sizes = found.iter().take(items(limit.events)).map(|event| size(&event.event.data));
+        let fitting = count_within(sizes, limit.bytes);
+        let events = found.iter().take(fitting).map(|event| Event::clone(event)).collect();
+        EventPage { events, more: found.len() > fitting }
     }
 
     /// Deletes an event of a channel, but not the note of its position.
@@ -133,9 +138,9 @@ impl Events for MemoryUnit {
         &mut self,
         workflow: WorkflowId,
         after: u64,
-        limit: u32,
+        limit: ReadLimit,
         subject: Option<&str>,
-    ) -> Result<Vec<Event>, RepositoryError> {
+    ) -> Result<EventPage, RepositoryError> {
         Self::read(self, |state| state.events.read(workflow, after, limit, subject))
     }
 

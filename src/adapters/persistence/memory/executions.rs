@@ -8,14 +8,15 @@ use jiff::Timestamp;
 
 use super::{
     MemoryUnit,
-    index::{Index, items},
+    index::{Index, items, size},
 };
 use crate::{
     adapters::persistence::position::below,
     domain::{
         engine::{EngineName, NativeId},
-        execution::{Execution, ExecutionStatus},
+        execution::{Execution, ExecutionStatus, ListedExecution, MAX_LISTED_BYTES},
         ids::{ExecutionId, WorkflowId},
+        json::JsonObject,
         page::{Page, PageRequest},
         text::Key,
     },
@@ -42,6 +43,18 @@ fn facets(execution: &Execution) -> impl Iterator<Item = (WorkflowId, Facet)> {
     let business = execution.business_key.clone().map(Facet::BusinessKey);
     let facets = [Facet::All, Facet::Status(execution.status.as_str())].into_iter().chain(business);
     facets.map(|facet| (execution.workflow, facet))
+}
+
+fn listed(mut execution: Execution) -> ListedExecution {
+    let omits_input = size(&execution.input) > MAX_LISTED_BYTES;
+    let omits_result = execution.result.as_ref().is_some_and(|result| size(result) > MAX_LISTED_BYTES);
+    if omits_input {
+        execution.input = JsonObject::new();
+    }
+    if omits_result {
+        execution.result = None;
+    }
+    ListedExecution { execution, omits_input, omits_result }
 }
 
 impl Table {
@@ -97,7 +110,7 @@ impl Table {
         self.rows.get(&id).map(|row| Execution::clone(row))
     }
 
-    fn list(&self, filter: &ExecutionFilter, page: &PageRequest) -> Page<Execution> {
+    fn list(&self, filter: &ExecutionFilter, page: &PageRequest) -> Page<ListedExecution> {
         let Ok(below) = below(page) else { return Page { items: Vec::new(), next: None } };
         let facet = match (&filter.business_key, filter.status) {
             (Some(key), _) => Facet::BusinessKey(key.clone()),
@@ -113,7 +126,7 @@ impl Table {
         let keys = [(filter.workflow, facet)];
         let found = self.newest.merge_descending(keys, below.as_ref(), items(page.limit) + 1, wanted);
         let rows = found.into_iter().filter_map(|id| self.get(id)).collect();
-        Page::cut(rows, page.limit, |last| last.id.to_string())
+        Page::cut(rows, page.limit, |last: &Execution| last.id.to_string()).map(listed)
     }
 
     fn expired(&self, before: Timestamp, limit: u32) -> Vec<ExpiredExecution> {
@@ -159,7 +172,11 @@ impl Executions for MemoryUnit {
         })
     }
 
-    async fn list(&mut self, filter: &ExecutionFilter, page: &PageRequest) -> Result<Page<Execution>, RepositoryError> {
+    async fn list(
+        &mut self,
+        filter: &ExecutionFilter,
+        page: &PageRequest,
+    ) -> Result<Page<ListedExecution>, RepositoryError> {
         self.read(|state| state.executions.list(filter, page))
     }
 

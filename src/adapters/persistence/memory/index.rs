@@ -4,7 +4,10 @@ use std::ops::Bound;
 
 use imbl::{OrdMap, OrdSet};
 
-use crate::domain::workspace::{WorkspaceAccess, WorkspaceId};
+use crate::domain::{
+    json::JsonObject,
+    workspace::{WorkspaceAccess, WorkspaceId},
+};
 
 /// Many sorted values under each key.
 #[derive(Debug, Clone)]
@@ -96,6 +99,11 @@ pub(super) fn both(workspace: &WorkspaceId) -> [Option<WorkspaceId>; 2] {
 /// A limit as a number of items.
 pub(super) fn items(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// How many bytes an object has as JSON: what the databases store.
+pub(super) fn size(object: &JsonObject) -> usize {
+    serde_json::to_string(object).map_or(0, |text| text.len())
 }
 
 /// How many items were handled, as the ports say it.

@@ -12,7 +12,10 @@ use super::{
     index::{Index, both, facets, items},
 };
 use crate::{
-    domain::{text::Key, workspace::WorkspaceId},
+    domain::{
+        text::Key,
+        workspace::{WorkspaceAccess, WorkspaceId},
+    },
     ports::{
         engine_store::{ElementRef, JobRow, JobWish, Jobs, LockedJob, WorkState},
         repository::RepositoryError,
@@ -95,6 +98,12 @@ impl Table {
         found.into_iter().filter_map(|(_, id)| self.lock(id, wish)).collect()
     }
 
+    fn has_claimable(&self, topic: &Key, within: &WorkspaceAccess, now: Timestamp) -> bool {
+        let last = (now, ElementRef { instance: Uuid::max(), key: u64::MAX });
+        let mut of_facets = facets(within).into_iter().map(|facet| (topic.clone(), facet));
+        of_facets.any(|key| self.claimable.up_to(&key, &last).next().is_some())
+    }
+
     fn lock(&mut self, id: ElementRef, wish: &JobWish) -> Option<JobRow> {
         let job = JobRow { lock: Some(wish.lock.clone()), ..self.take(id)? };
         self.put(job.clone());
@@ -137,5 +146,19 @@ impl Jobs for MemoryUnit {
 
     async fn activate(&mut self, wish: &JobWish, now: Timestamp) -> Result<Vec<JobRow>, RepositoryError> {
         self.change(|state| Ok(state.jobs.activate(wish, now)))
+    }
+
+    async fn any_available(
+        &mut self,
+        within: &WorkspaceAccess,
+        topics: &[Key],
+        now: Timestamp,
+    ) -> Result<bool, RepositoryError> {
+        self.read(|state| topics.iter().any(|topic| state.jobs.has_claimable(topic, within, now)))
+    }
+
+    async fn available_topics(&mut self, topics: &[Key], now: Timestamp) -> Result<Vec<Key>, RepositoryError> {
+        let has = |jobs: &Table, topic: &Key| jobs.has_claimable(topic, &WorkspaceAccess::All, now);
+        self.read(|state| topics.iter().filter(|topic| has(&state.jobs, topic)).cloned().collect())
     }
 }

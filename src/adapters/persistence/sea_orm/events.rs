@@ -21,8 +21,9 @@ use crate::{
     domain::{
         event::{Event, EventType, NewEvent},
         ids::{EventId, WorkflowId},
+        page::{MAX_PAGE_BYTES, count_within},
     },
-    ports::repository::{AgedEvent, Events, RepositoryError},
+    ports::repository::{AgedEvent, EventPage, Events, ReadLimit, RepositoryError},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -183,6 +184,14 @@ async fn number_postgres(db: &Db<'_>, limit: u32) -> Result<Vec<Model>, Reposito
     statement(db, NUMBER_POSTGRES, values).await
 }
 
+/// The numbers of events and the bytes of their data, which is not read for it.
+async fn sizes(db: &Db<'_>, query: Select<Entity>) -> Result<Vec<(Option<i64>, usize)>, RepositoryError> {
+    let bytes = Expr::cust("CAST(octet_length(data) AS bigint)");
+    let query = query.select_only().column(Column::Sequence).expr(bytes);
+    let rows = query.into_tuple::<(Option<i64>, i64)>().all(db).await.map_err(sorted)?;
+    Ok(rows.into_iter().map(|(sequence, bytes)| (sequence, usize::try_from(bytes).unwrap_or(usize::MAX))).collect())
+}
+
 /// Deletes numbered events, and notes in each channel up to which number it has lost some.
 async fn delete(db: &Db<'_>, which: sea_orm::sea_query::Expr) -> Result<u32, RepositoryError> {
     let query = Query::delete()
@@ -226,6 +235,10 @@ impl Events for SeaOrmUnit {
 
     async fn number(&mut self, limit: u32) -> Result<Vec<Event>, RepositoryError> {
         let db = self.writing().await?;
+        let waiting = Entity::find().filter(Column::Sequence.is_null()).order_by(Column::Position, Order::Asc);
+        let sizes = sizes(&db, waiting.limit(u64::from(limit))).await?;
+        let fitting = count_within(sizes.iter().map(|(_, bytes)| *bytes), MAX_PAGE_BYTES);
+        let limit = std::cmp::max(1, u32::try_from(fitting).unwrap_or(limit));
         let numbered =
             if db.is_postgres() { number_postgres(&db, limit).await } else { number_sqlite(&db, limit).await };
         let mut rows = numbered?;
@@ -238,9 +251,9 @@ impl Events for SeaOrmUnit {
         &mut self,
         workflow: WorkflowId,
         after: u64,
-        limit: u32,
+        limit: ReadLimit,
         subject: Option<&str>,
-    ) -> Result<Vec<Event>, RepositoryError> {
+    ) -> Result<EventPage, RepositoryError> {
         let db = self.reading().await?;
         // A number beyond all numbers has nothing after it.
         let after = number(after).unwrap_or(i64::MAX);
@@ -248,11 +261,16 @@ impl Events for SeaOrmUnit {
             .filter(Column::Workflow.eq(workflow.as_uuid()))
             .filter(Column::Sequence.gt(after))
             .filter(Condition::all().add_option(subject.map(|subject| Column::Subject.eq(subject))))
-            .order_by(Column::Sequence, Order::Asc)
-            .limit(u64::from(limit));
-        let rows = query.all(&db).await.map_err(sorted)?;
+            .order_by(Column::Sequence, Order::Asc);
+        let sizes = sizes(&db, query.clone().limit(u64::from(limit.events) + 1)).await?;
+        let few = usize::try_from(limit.events).unwrap_or(usize::MAX);
+        let fitting = count_within(sizes.iter().take(few).map(|(_, bytes)| *bytes), limit.bytes);
+        let Some((Some(last), _)) = fitting.checked_sub(1).and_then(|at| sizes.get(at)).copied() else {
+            return db.settle(EventPage::default());
+        };
+        let rows = query.filter(Column::Sequence.lte(last)).all(&db).await.map_err(sorted)?;
         let events = rows.into_iter().map(read).collect::<Result<_, _>>()?;
-        db.settle(events)
+        db.settle(EventPage { events, more: sizes.len() > fitting })
     }
 
     async fn head(&mut self, workflow: WorkflowId) -> Result<u64, RepositoryError> {

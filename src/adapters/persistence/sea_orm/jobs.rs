@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sea_orm::{
     Condition, ExprTrait, Order, QueryOrder, QuerySelect,
     entity::prelude::*,
-    sea_query::{LockBehavior, LockType, Query},
+    sea_query::{Func, LockBehavior, LockType, Query},
 };
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
     value::{count, json, key, key_if, micros, number, text, time, unjson, within, workspace},
 };
 use crate::{
-    domain::text::Key,
+    domain::{text::Key, workspace::WorkspaceAccess},
     ports::{
         engine_store::{ElementRef, JobLock, JobRow, JobWish, Jobs, LockedJob, WorkState},
         repository::RepositoryError,
@@ -164,6 +164,48 @@ impl Jobs for SeaOrmUnit {
         let jobs = ids.iter().filter_map(|id| locked.remove(id)).map(read).collect::<Result<_, _>>()?;
         db.settle(jobs)
     }
+
+    async fn any_available(
+        &mut self,
+        workspaces: &WorkspaceAccess,
+        topics: &[Key],
+        now: Timestamp,
+    ) -> Result<bool, RepositoryError> {
+        let db = self.reading().await?;
+        for topic in topics {
+            let query = claimable_of(&db, topic.as_str(), workspaces, now);
+            let query = query.select_only().column(Column::Element).limit(1);
+            if query.into_tuple::<i64>().one(&db).await.map_err(sorted)?.is_some() {
+                return db.settle(true);
+            }
+        }
+        db.settle(false)
+    }
+
+    async fn available_topics(&mut self, topics: &[Key], now: Timestamp) -> Result<Vec<Key>, RepositoryError> {
+        let db = self.reading().await?;
+        let wanted = json(&topics.iter().map(Key::as_str).collect::<Vec<_>>())?;
+        let (each, wanted) = if db.is_postgres() {
+            ("json_array_elements_text", Expr::value(wanted).cast_as("json"))
+        } else {
+            ("json_each", Expr::value(wanted))
+        };
+        let mut exists = Query::select();
+        exists
+            .expr(Expr::value(1))
+            .from(Entity)
+            .and_where(Expr::col((Entity, Column::Topic)).equals(("wanted", "value")))
+            .and_where(Expr::col(Column::ClaimableAt).lte(db.now(now)));
+        let mut query = Query::select();
+        query
+            .expr_as(Expr::col(("wanted", "value")), "topic")
+            .from_function(Func::cust(each).arg(wanted), "wanted")
+            .and_where(Expr::exists(exists));
+        let rows = db.query_all(&query).await.map_err(sorted)?;
+        let found = rows.iter().map(|row| row.try_get::<String>("", "topic").map_err(sorted));
+        let found = found.map(|topic| Key::parse(&topic?).map_err(|_| corrupt("topic"))).collect::<Result<_, _>>()?;
+        db.settle(found)
+    }
 }
 
 /// Holds the jobs that the wish may have, the longest available first. One look for each topic: an index gives the few
@@ -172,10 +214,7 @@ async fn claimable(db: &Db<'_>, wish: &JobWish, now: Timestamp) -> Result<Vec<Mo
     let topics: BTreeSet<&str> = wish.topics.iter().map(Key::as_str).collect();
     let mut found = Vec::new();
     for topic in topics {
-        let query = Entity::find()
-            .filter(Column::Topic.eq(topic))
-            .filter(Condition::all().add_option(within(Column::Workspace, &wish.within)))
-            .filter(Expr::col(Column::ClaimableAt).lte(db.now(now)))
+        let query = claimable_of(db, topic, &wish.within, now)
             .order_by(Column::ClaimableAt, Order::Asc)
             .order_by(Column::Instance, Order::Asc)
             .order_by(Column::Element, Order::Asc)
@@ -186,6 +225,14 @@ async fn claimable(db: &Db<'_>, wish: &JobWish, now: Timestamp) -> Result<Vec<Mo
     found.sort_unstable_by_key(|row| (row.claimable_at, row.instance, row.element));
     found.truncate(usize::try_from(wish.max).unwrap_or(usize::MAX));
     Ok(found)
+}
+
+/// The jobs of a topic that a worker may have now.
+fn claimable_of(db: &Db<'_>, topic: &str, workspaces: &WorkspaceAccess, now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::Topic.eq(topic))
+        .filter(Condition::all().add_option(within(Column::Workspace, workspaces)))
+        .filter(Expr::col(Column::ClaimableAt).lte(db.now(now)))
 }
 
 /// Locks jobs that this unit holds; gives them as they are now.

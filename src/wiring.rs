@@ -4,6 +4,7 @@ mod audit;
 mod authz_why;
 mod check;
 mod command;
+mod default_workspace;
 mod first_token;
 mod issuers;
 mod online;

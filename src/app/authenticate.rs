@@ -87,6 +87,9 @@ pub struct Entrance {
     pub anonymous: AnonymousAccess,
 }
 
+/// No token is shorter: the start refuses a shorter bootstrap token.
+const SHORTEST_TOKEN: usize = 16;
+
 /// Judges callers.
 pub struct Authenticator {
     mode: Mode,
@@ -129,6 +132,18 @@ impl Authenticator {
     /// The mode.
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Whether a text holds what looks like a token that some validator takes: perhaps behind a name and a sign.
+    pub fn is_token(&self, text: &str) -> bool {
+        let parts = text.split(|c: char| c.is_whitespace() || matches!(c, '=' | ':' | '&' | '?' | ',' | ';'));
+        let mut long = parts.filter(|part| part.len() >= SHORTEST_TOKEN);
+        long.any(|part| {
+            // Names of topics and messages have dots, too; the header of a JWT begins so.
+            let is_plain_name = part.contains('.') && !part.starts_with("eyJ");
+            let token = BearerToken::new(part);
+            !is_plain_name && self.schemes.iter().any(|scheme| scheme.validator.recognizes(&token))
+        })
     }
 
     /// Whether whoever comes may do as they like: told rightly once somebody came without a token.

@@ -15,6 +15,8 @@ use tokio::{
 use super::{
     BootstrapToken, Gate, Ground, IssuerError, Parts,
     audit::audit_key,
+    default_workspace,
+    default_workspace::DefaultWorkspaceError,
     first_token,
     first_token::FirstTokenError,
     sessions::{configured_tokens, session_tokens},
@@ -69,6 +71,9 @@ pub enum ServeError {
     /// The first token could not be made or shown.
     #[error("the first service token could not be made")]
     FirstToken(#[from] FirstTokenError),
+    /// The first workspace could not be made.
+    #[error("the workspace default could not be made")]
+    DefaultWorkspace(#[from] DefaultWorkspaceError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -157,6 +162,9 @@ pub async fn serve(config: Config) -> Result<(), ServeError> {
         return Err(RepositoryError::Serialization.into());
     }
     config.exposure(stored).map_err(ServeError::Exposed)?;
+    if config.auth.mode == Some(AuthMode::Optional) && !stored && !config.auth.holds_credential() {
+        default_workspace::make(&*repository, &*clock).await?;
+    }
     for warning in config.cautions(Some(stored)) {
         tracing::warn!(key = warning.key, "{}", warning.message);
     }

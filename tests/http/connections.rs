@@ -204,3 +204,26 @@ async fn a_body_in_another_charset_is_415() {
         assert_eq!(answer.status.as_u16(), status, "{sent}: {answer:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_in_a_path_is_not_shown() {
+    let gateway = gateway(Limits::default()).await;
+    let client = gateway.bootstrap();
+    let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl";
+    let secret = "tgs_0000000000000000000000000000000000000000000000000";
+    for token in [BOOTSTRAP, jwt, secret] {
+        for path in [
+            format!("/api/{token}"),
+            format!("/api/workflows/{token}"),
+            format!("/api/executions/token={token}"),
+            format!("/api/executions/Bearer%20{token}"),
+            format!("/api/executions/{}", token.replace('_', "%5F").replace('-', "%2D")),
+        ] {
+            let answer = client.get(&path).await;
+            assert_eq!(answer.status, 404, "{answer:?}");
+            assert!(!answer.text.contains(token) && answer.text.contains("[redacted]"), "{}", answer.text);
+        }
+    }
+    let plain = client.get("/api/executions/order.paid.v1-of-the-shop").await;
+    assert_eq!(plain.body["instance"], "/api/executions/order.paid.v1-of-the-shop");
+}

@@ -44,6 +44,11 @@ impl Client {
     /// A client of the gate that the options, the variables and the profiles name. Nothing is sent yet.
     pub(super) fn connect(options: &Options, variables: &Variables) -> Result<Self, CliError> {
         let Connection { url, token, chosen } = connection::resolve(options, variables)?;
+        if token.is_some() && url.scheme() == "http" && !connection::is_loopback(&url) && !options.insecure {
+            let message = "the token does not go over plain http to another machine, where others can read it: \
+                           use https://, or --insecure if you mean it";
+            return Err(CliError::Usage(message.to_owned()));
+        }
         // No redirect: the token is for this gate alone.
         let builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -175,7 +180,11 @@ impl Client {
         let reason = if error.is_timeout() {
             "it did not answer in time"
         } else if error.is_connect() {
-            "nobody listens there"
+            if mentions_tls(error) {
+                "TLS could not be set up: is it an https address?"
+            } else {
+                "nobody listens there"
+            }
         } else if error.is_builder() {
             return Attempt::Over(CliError::Usage("the token or a parameter does not fit into a request".to_owned()));
         } else {
@@ -185,6 +194,19 @@ impl Client {
         // Nothing was sent where nobody listens, and a second wait for an answer would be as long as the first.
         if error.is_connect() || error.is_timeout() { Attempt::Over(unreachable) } else { Attempt::Lost(unreachable) }
     }
+}
+
+/// Whether a connection failed in the TLS handshake, or for what its certificate says.
+fn mentions_tls(error: &reqwest::Error) -> bool {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = source {
+        let text = error.to_string().to_ascii_lowercase();
+        if ["ssl", "tls", "certificate"].iter().any(|word| text.contains(word)) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 /// All pages of a list.

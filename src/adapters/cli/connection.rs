@@ -4,28 +4,22 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     fmt,
-    fs::File,
-    io::{IsTerminal, Read},
     net::IpAddr,
     path::{Path, PathBuf},
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use super::{CliError, Options, profiles};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 const DEFAULT_PROFILE: &str = "default";
-/// Where the first start of a gate in this folder leaves its token when there is no terminal to show it on.
-const FIRST_TOKEN: &str = "data/first-token";
 
 /// The environment variables that the command line reads.
 #[derive(Clone, Default)]
 pub struct Variables {
     environment: BTreeMap<String, OsString>,
-    /// The working directory, if it is not the process's.
-    folder: PathBuf,
 }
 
 /// Some of them are tokens.
@@ -38,7 +32,7 @@ impl fmt::Debug for Variables {
 impl Variables {
     /// Wraps an environment.
     pub const fn new(environment: BTreeMap<String, OsString>) -> Self {
-        Self { environment, folder: PathBuf::new() }
+        Self { environment }
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -73,8 +67,7 @@ pub(super) struct Chosen {
 }
 
 /// Chooses. An option beats the profile that `--profile` names, that beats a variable, that beats the profile that
-/// `TIDEGATE_PROFILE` names or `default`. A profile's token goes to the profile's gate and to no other, and the first token
-/// of a gate in this folder to this machine only.
+/// `TIDEGATE_PROFILE` names or `default`. A profile's token goes to the profile's gate and to no other.
 pub(super) fn resolve(options: &Options, variables: &Variables) -> Result<Connection, CliError> {
     let chosen = options.profile.as_deref();
     let named = chosen.or_else(|| variables.get("TIDEGATE_PROFILE"));
@@ -99,7 +92,9 @@ pub(super) fn resolve(options: &Options, variables: &Variables) -> Result<Connec
         (None, Some(_)) if of_profile.is_some() => of_profile,
         (None, _) => of_variable("TIDEGATE_TOKEN").or(of_profile).or_else(|| of_variable("ORCHEO_SERVICE_TOKEN")),
     };
-    let token = token.or_else(|| Some((first_token(&url, &variables.folder)?, FIRST_TOKEN.to_owned())));
+    // Files and pipes leave line ends behind, of Windows, too; no token has blanks.
+    let trimmed = |token: &SecretString| SecretString::from(token.expose_secret().trim().to_owned());
+    let token = token.map(|(token, from)| (trimmed(&token), from));
     let (token, token_from) = token.map_or((None, None), |(token, from)| (Some(token), Some(from)));
     let chosen = Chosen { url: url.to_string(), url_from, token_from };
     Ok(Connection { url, token, chosen })
@@ -144,25 +139,11 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn first_token(url: &Url, folder: &Path) -> Option<SecretString> {
-    if !is_loopback(url) {
-        return None;
-    }
-    let mut text = String::new();
-    File::open(folder.join(FIRST_TOKEN)).ok()?.take(1_024).read_to_string(&mut text).ok()?;
-    if std::io::stderr().is_terminal() {
-        eprintln!("using the token in {FIRST_TOKEN}");
-    }
-    Some(text.trim()).filter(|text| !text.is_empty()).map(SecretString::from)
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-    use secrecy::ExposeSecret as _;
-
     use super::*;
     use crate::adapters::cli::Cli;
+    use clap::Parser as _;
 
     fn resolve_with(
         arguments: &[&str],
@@ -176,7 +157,7 @@ mod tests {
             variables.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         environment.insert("XDG_CONFIG_HOME".to_owned(), home.path().into());
         let cli = Cli::try_parse_from(["tidegate", "whoami"].iter().chain(arguments)).unwrap();
-        let variables = Variables { environment, folder: home.path().to_owned() };
+        let variables = Variables { environment };
         resolve(&cli.options, &variables)
             .map(|found| (found.url.to_string(), found.token.map(|token| token.expose_secret().to_owned())))
             .map_err(|error| error.to_string())
@@ -219,14 +200,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_token_of_a_gate_in_this_folder_stays_on_this_machine() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("data")).unwrap();
-        std::fs::write(folder.path().join(FIRST_TOKEN), "tgs_first\n").unwrap();
-        for (url, there) in [("http://127.0.0.1:1", true), ("http://[::1]:1", true), ("http://10.0.0.1:1", false)] {
-            let found = first_token(&Url::parse(url).unwrap(), folder.path());
-            assert_eq!(found.map(|token| token.expose_secret().to_owned()), there.then(|| "tgs_first".to_owned()));
-        }
+    fn line_ends_around_a_token_are_cut() {
+        let found = resolve_with(&[], &[("TIDEGATE_TOKEN", " tgs_a\r\n")], "");
+        assert_eq!(found, Ok(is("http://127.0.0.1:8080/", Some("tgs_a"))));
     }
 
     #[test]
@@ -250,7 +226,7 @@ mod tests {
             ("XDG_CONFIG_HOME".to_owned(), home.path().into()),
             ("TIDEGATE_TOKEN".to_owned(), "of-v".into()),
         ]);
-        let variables = Variables { environment, folder: home.path().to_owned() };
+        let variables = Variables { environment };
         let chosen = |arguments: &[&str]| {
             let cli = Cli::try_parse_from(["tidegate", "whoami"].iter().chain(arguments)).unwrap();
             let chosen = resolve(&cli.options, &variables).unwrap().chosen;

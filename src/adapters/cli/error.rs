@@ -92,7 +92,8 @@ fn detail(error: &Value) -> String {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} [{}]", super::output::printable(&self.message), self.code)?;
+        let printable = super::output::printable;
+        write!(f, "{} [{}]", printable(&self.message), printable(&self.code))?;
         for detail in &self.details {
             write!(f, "\n  {detail}")?;
         }

@@ -45,8 +45,9 @@ Exit codes:
 
 The gate that is called: --url, else the profile of --profile, else TIDEGATE_URL,
 else the profile of TIDEGATE_PROFILE or \"default\", else http://127.0.0.1:8080.
-The token: --token, the profile's, TIDEGATE_TOKEN; on this machine also that in
-data/first-token. Profiles stand in ~/.config/tidegate/cli.toml (chmod 600):
+The token: --token, the profile's, TIDEGATE_TOKEN; the first one of a gate is in
+its data/first-token. Over plain http it goes to this machine only, unless
+--insecure. Profiles stand in ~/.config/tidegate/cli.toml (chmod 600):
   [profiles.default]
   api_url = \"https://gate.example.org\"
   service_token = \"tgs_…\"";
@@ -74,6 +75,9 @@ struct Options {
     /// Profile of ~/.config/tidegate/cli.toml
     #[arg(long, global = true, value_name = "NAME")]
     profile: Option<String>,
+    /// Send the token over plain http to another machine, too: whoever is on the way can read it
+    #[arg(long, global = true)]
+    insecure: bool,
     /// How long a call may take, in seconds, besides a wait that is asked for
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     timeout: u64,

@@ -60,7 +60,7 @@ impl Output {
 
     /// Shows one of many things as they come: a line of JSON each for scripts.
     pub(super) fn line(self, value: &Value, for_people: impl FnOnce(&Value) -> String) -> Result<(), CliError> {
-        if self.json { print(&value.to_string()) } else { print(&for_people(value)) }
+        if self.json { print(&escaped(&value.to_string())) } else { print(&for_people(value)) }
     }
 
     /// Says that something was done that has no answer; scripts see the exit code.
@@ -83,7 +83,7 @@ fn trimmed(table: &Table) -> String {
 
 /// Prints JSON as it is, for people and scripts alike.
 pub(super) fn print_json(value: &Value) -> Result<(), CliError> {
-    print(&format!("{value:#}"))
+    print(&escaped(&format!("{value:#}")))
 }
 
 /// Prints lines. Unlike `println!` it survives a reader that has seen enough.
@@ -115,9 +115,23 @@ pub(super) fn cell(value: &Value) -> String {
     }
 }
 
-/// Text of others, without what a terminal would obey.
+/// Text of others, without what a terminal would obey, or show in another order than it is.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_obeyed(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Controls, C1 among them; line and paragraph separators; marks that turn the direction of a text.
+fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// JSON with escapes in the place of what a terminal would obey: to whoever reads it the same value.
+fn escaped(json: &str) -> String {
+    let escape = |c: char| {
+        if c != '\n' && is_obeyed(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }
+    };
+    if json.chars().any(|c| c != '\n' && is_obeyed(c)) { json.chars().map(escape).collect() } else { json.to_owned() }
 }
 
 #[cfg(test)]
@@ -140,5 +154,14 @@ mod tests {
         assert_eq!(cell(&json!(["a", 1])), "a, 1");
         assert_eq!(cell(&json!({"a": 1})), r#"{"a":1}"#);
         assert_eq!(cell(&json!("a\u{1b}[2Jb\n")), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(cell(&json!("a\u{9b}2J\u{202e}b\u{2066}\u{200f}")), "a\u{fffd}2J\u{fffd}b\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn json_on_a_terminal_is_the_same_value() {
+        let value = json!({"\u{9b}31m": ["\u{202e}", "\n", "\u{1b}", "ü"]});
+        let text = escaped(&format!("{value:#}"));
+        assert!(!text.chars().any(|c| c != '\n' && is_obeyed(c)), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

@@ -71,7 +71,8 @@ pub(super) struct Route {
 struct Entry {
     begun: Instant,
     method: Method,
-    uri: Uri,
+    /// The path, without tokens.
+    path: String,
     id: Arc<str>,
     address: Option<IpAddr>,
     operation: Option<&'static str>,
@@ -94,7 +95,7 @@ impl Drop for Entry {
             {
                 operation.id = self.operation,
                 method = %self.method,
-                path = self.uri.path(),
+                path = self.path,
                 status = self.status.map(|status| status.as_u16()),
                 duration_us = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX),
                 client.address = self.address.map(tracing::field::display),
@@ -114,7 +115,7 @@ impl Endpoint for Gate {
         let mut entry = Entry {
             begun: Instant::now(),
             method: request.method().clone(),
-            uri: request.uri().clone(),
+            path: self.shown_path(request.uri()),
             id: self.request_id(request.headers()),
             address: self.addresses.of(request.remote_addr().as_socket_addr(), request.headers()),
             operation: None,
@@ -132,7 +133,7 @@ impl Endpoint for Gate {
             Err(problem) => {
                 tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
                 self.audit_refusal(&problem, &entry);
-                problem.respond(Some(entry.uri.path()), Some(&entry.id))
+                problem.respond(Some(&entry.path), Some(&entry.id))
             }
         };
         let headers = response.headers_mut();
@@ -174,6 +175,15 @@ impl Gate {
         commands.rng().uuid_v7(commands.now()).hyphenated().to_string().into()
     }
 
+    /// The path for the log and for problems: a token that somebody pasted into it does not get there.
+    fn shown_path(&self, uri: &Uri) -> String {
+        let shown = |segment| {
+            let is_token = percent::decode(segment).is_none_or(|text| self.app.authenticator.is_token(&text));
+            if is_token { "[redacted]" } else { segment }
+        };
+        uri.path().split('/').map(shown).collect::<Vec<_>>().join("/")
+    }
+
     async fn answer(&self, request: &mut Request, entry: &mut Entry) -> Result<Response, Problem> {
         protocol::check(request)?;
         if request.uri().path_and_query().is_some_and(|text| text.as_str().len() > MOST_URI_BYTES) {
@@ -211,7 +221,7 @@ impl Gate {
             (Err(problem), Some(handshake)) => {
                 tracing::debug!(code = problem.code().name, request.id = %entry.id, "refused");
                 self.audit_refusal(&problem, entry);
-                Ok(handshake.refuse(&self.tasks, problem, request.uri().path(), &entry.id))
+                Ok(handshake.refuse(&self.tasks, problem, &entry.path, &entry.id))
             }
             (answered, _) => answered,
         }

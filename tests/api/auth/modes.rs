@@ -167,6 +167,20 @@ async fn a_service_token_that_was_ever_stored_keeps_the_gate_shut() {
 }
 
 #[tokio::test]
+async fn without_any_credential_the_anonymous_find_a_workspace_to_work_in() {
+    for variable in [("TIDEGATE_AUTH__MODE", "optional"), ("ORCHEO_AUTH_MODE", "optional")] {
+        let gate = Gate::with(&[variable]);
+        let stranger = gate.anonymous();
+        let workspaces = stranger.get("/api/workspaces").await.is(200);
+        assert_eq!(workspaces.items().len(), 1, "{}", workspaces.text);
+        assert_eq!(workspaces.items()[0]["id"], "default");
+        stranger.post("/api/workflows", json!({"workspace_id": "default", "name": "one"})).await.is(201);
+        let next = again(&gate, &[variable]);
+        assert_eq!(next.anonymous().get("/api/workspaces").await.is(200).items().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_revoked_first_token_is_not_made_anew() {
     let gate = Gate::with(&[]);
     // It listens before, and answers after.

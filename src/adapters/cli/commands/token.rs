@@ -196,6 +196,10 @@ fn show(session: &Session, token: Value) -> Result<(), CliError> {
 /// Shows a token with its secret, which nobody can show again; on a line of its own, so that no table breaks it.
 fn show_secret(session: &Session, token: Value, secret_only: bool) -> Result<(), CliError> {
     let secret = token.get("secret").and_then(Value::as_str).unwrap_or_default().to_owned();
+    // It goes into a line to paste: what a shell would read otherwise than as one word is no secret of a gateway.
+    if !secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Err(CliError::Failed("the secret in the answer is not one of a gateway; it is not shown".to_owned()));
+    }
     if secret_only {
         return output::print(&secret);
     }

@@ -49,6 +49,8 @@ pub mod action {
     pub const TOKEN_ROTATE: &str = "service_token.rotate";
     /// A service token was ended.
     pub const TOKEN_REVOKE: &str = "service_token.revoke";
+    /// A user task was completed. Its target is the task's id.
+    pub const TASK_COMPLETE: &str = "user_task.complete";
     /// A widget's session was made. Its target is the session's id: the claim `jti`.
     pub const SESSION_CREATE: &str = "session.create";
     /// A workspace was made.

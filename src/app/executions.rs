@@ -176,7 +176,7 @@ impl Executions {
     pub async fn cancel(&self, who: &Identity, id: ExecutionId, reason: Option<Remark>) -> Result<Execution, AppError> {
         let execution = self.seen(who, Scope::WorkflowsExecute, id).await?;
         let instance = execution.instance.ok_or(ConflictError::ExecutionEnded)?;
-        let cause = Cause { by: Starter::from(who), reason };
+        let cause = Cause { reason, ..Cause::from(who) };
         match self.core.command(cause, execution.engine, EngineCommand::Cancel { instance }).await {
             Err(AppError::Engine(EngineError::InstanceEnded)) => Err(ConflictError::ExecutionEnded.into()),
             Err(error) => Err(error),

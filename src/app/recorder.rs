@@ -1,10 +1,11 @@
 //! Turns what an engine did into the gate's own records, executions and events, within the same unit of work.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde_json::{Value, json};
 
 use super::{
+    audit,
     commands::{Commands, Unit},
     error::AppError,
     job_waits::AvailableJobs,
@@ -35,23 +36,25 @@ pub struct Recorded {
 }
 
 /// Who is behind a command, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cause {
     /// Who.
     pub by: Starter,
+    /// The caller, if it was one: whom the audit tells.
+    pub who: Option<Arc<Identity>>,
     /// Why, as they said: it goes into the event of a cancellation.
     pub reason: Option<Remark>,
 }
 
 impl From<Starter> for Cause {
     fn from(by: Starter) -> Self {
-        Self { by, reason: None }
+        Self { by, who: None, reason: None }
     }
 }
 
 impl From<&Identity> for Cause {
     fn from(who: &Identity) -> Self {
-        Starter::from(who).into()
+        Self { by: Starter::from(who), who: Some(Arc::new(who.clone())), reason: None }
     }
 }
 
@@ -170,6 +173,11 @@ impl<'a> Recorder<'a> {
         {
             self.unit.wake.jobs.push(jobs);
         }
+        if let (InstanceChange::TaskCompleted { task, .. }, Some(who)) = (change, self.cause.who.clone()) {
+            let task = Handle::new(self.engine.clone(), task.clone()).to_string();
+            let workspace = Some(&execution.workspace);
+            audit::record(self.unit, &who, audit::action::TASK_COMPLETE, &task, workspace).await?;
+        }
         if let Some(status) = ended_as(change) {
             execution.status = status;
             execution.ended_at = Some(self.unit.now);
@@ -247,6 +255,8 @@ impl<'a> Recorder<'a> {
             }
             InstanceChange::TaskCompleted { task, element_id } => {
                 put("task_id", handle(task));
+                let by = &self.cause.by;
+                put("completed_by", json!({ "subject": by.subject, "kind": by.kind.as_str() }));
                 (EventType::UserTaskCompleted, element_id)
             }
             InstanceChange::TaskCancelled { task, element_id } => {

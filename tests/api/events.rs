@@ -78,6 +78,20 @@ async fn an_order_tells_its_whole_story() {
         assert_eq!(events[at]["data"]["element_id"], "approve");
         assert!(events[at]["data"]["task_id"].as_str().unwrap().starts_with("embedded~"));
     }
+    let me = world.get("/api/whoami").await;
+    let by = json!({"subject": me["subject"], "kind": me["kind"]});
+    assert_eq!((&events[5]["data"]["completed_by"], events[4]["data"].get("completed_by")), (&by, None));
+    let told = until("the completion in the audit", || async {
+        let query = format!("/api/admin/audit-events?workspace_id={}&action=user_task.complete", world.id);
+        let page = world.root.get(&query).await.is(200);
+        page.items().first().cloned()
+    })
+    .await;
+    assert_eq!(
+        (&told["target"], &told["identity"]["subject"]),
+        (&events[5]["data"]["task_id"], &me["subject"]),
+        "{told}"
+    );
     let result = json!({"amount": 120, "charged": true, "approved": true});
     assert_eq!(events[8]["data"]["result"], result);
     assert_eq!(execution["result"], result);

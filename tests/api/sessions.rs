@@ -65,3 +65,17 @@ async fn sessions_are_signed_as_configured() {
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 7);
     world.root.gate.caller(made.str("client_secret")).get("/api/whoami").await.is(200);
 }
+
+#[tokio::test]
+async fn fields_of_older_clients_are_taken_and_ignored() {
+    let world = World::new().await;
+    let caller = world.someone(&["chatkit:session", "workflows:read"]).await;
+    for more in [
+        json!({"currentClientSecret": null, "workflowLabel": "Shop", "user": {"id": "u1"}, "assistant": {"name": "A"}}),
+        json!({"current_client_secret": "old", "workflow_label": null, "user": null, "assistant": null}),
+    ] {
+        let made = caller.post("/api/chatkit/session", more).await;
+        assert_eq!(made.status, 200, "{}", made.text);
+    }
+    caller.post("/api/chatkit/session", json!({"nosuch": 1})).await.problem(400, "request.invalid");
+}

@@ -3,11 +3,21 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use poem_openapi::OpenApi;
+use poem_openapi::{
+    OpenApi,
+    registry::{MetaSchema, MetaSchemaRef},
+};
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use super::{
-    answers::Ok200, body::Body, conditions::Who, fields::request, json::response, problem::Problem, tags::Tag,
+    answers::Ok200,
+    body::Body,
+    conditions::Who,
+    fields::{FieldProblems, FromJson, Pointer, request},
+    json::response,
+    problem::Problem,
+    tags::Tag,
 };
 use crate::{
     app::{App, error::AppError, sessions::NewSession},
@@ -17,6 +27,20 @@ use crate::{
 /// Tag `identity`.
 pub(super) struct ChatkitApi {
     pub(super) app: Arc<App>,
+}
+
+/// What older clients send beside, whatever it is. It has no effect.
+#[derive(Debug)]
+pub(super) struct Ignored;
+
+impl FromJson for Ignored {
+    fn schema() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(MetaSchema { nullable: true, ..MetaSchema::ANY }))
+    }
+
+    fn read(_value: Value, _at: &Pointer<'_>, _problems: &mut FieldProblems) -> Option<Self> {
+        Some(Self)
+    }
 }
 
 request! {
@@ -32,6 +56,18 @@ request! {
         optional workspace_id_too ("workspaceId"): WorkspaceId,
         /// What the session is to carry: at most 2,048 bytes.
         optional metadata ("metadata"): JsonObject,
+        /// Of older clients; ignored. The session before this one ends by itself.
+        optional current_secret ("currentClientSecret"): Ignored,
+        /// Of older clients; ignored.
+        optional current_secret_too ("current_client_secret"): Ignored,
+        /// Of older clients; ignored.
+        optional label ("workflowLabel"): Ignored,
+        /// Of older clients; ignored.
+        optional label_too ("workflow_label"): Ignored,
+        /// Of older clients; ignored. The session is the caller's.
+        optional user ("user"): Ignored,
+        /// Of older clients; ignored.
+        optional assistant ("assistant"): Ignored,
     }
 }
 
@@ -64,6 +100,7 @@ impl ChatkitApi {
     #[oai(path = "/api/chatkit/session", method = "post", operation_id = "create_chatkit_session")]
     async fn create(&self, who: Who, body: Body<NewSessionBody>) -> Result<Ok200<SessionBody>, Problem> {
         let body = body.value;
+        drop((body.current_secret, body.current_secret_too, body.label, body.label_too, body.user, body.assistant));
         let new = NewSession {
             workflow: either(body.workflow_id, body.workflow_id_too, "/workflowId", "workflow_id")?,
             workspace: either(body.workspace_id, body.workspace_id_too, "/workspaceId", "workspace_id")?,

@@ -129,11 +129,33 @@ fn what_cannot_be_read_of_a_command_line_does_not_repeat_its_token() {
         &["--token", TOKEN, "--timeout", "soon", "whoami"],
         &["--token", TOKEN, "token", "create", "--expires-in", "soon"],
         &["whoami", "--tokn", TOKEN],
-        &["--token", &format!("{TOKEN}\n"), "whoami"],
+        &["--token", &format!("{TOKEN}\nx"), "whoami"],
     ] {
         let ran = run(arguments, &[]);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {}", ran.stderr);
         assert!(!ran.stderr.is_empty() && !ran.stderr.contains(TOKEN), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_token_goes_over_plain_http_to_this_machine_only() {
+    for url in ["http://192.0.2.1:1", "http://gate.example.org"] {
+        let ran = run(&["--url", url, "--token", TOKEN, "whoami"], &[]);
+        assert!(ran.code == 2 && ran.stderr.contains("--insecure") && !ran.stderr.contains(TOKEN), "{}", ran.stderr);
+    }
+    // It is tried where that is said, and where nobody listens nobody gets it.
+    let ran = run(&["--url", "http://localhost.invalid:1", "--token", TOKEN, "--insecure", "whoami"], &[]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_server_says_cannot_steer_the_terminal() {
+    let body = "{\"code\":\"a\u{9b}2J\u{202e}b\",\"message\":\"m\u{1b}[2J\"}";
+    let gate = ScriptedGate::start([answer(403, body), answer(403, body)]);
+    for arguments in [&["whoami"][..], &["whoami", "--json"]] {
+        let ran = call(&gate, arguments);
+        let steers = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!ran.stderr.contains(steers) && !ran.stdout.contains(steers), "{:?}", ran.stderr);
     }
 }
 

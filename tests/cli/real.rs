@@ -37,9 +37,13 @@ impl Gate {
         gate
     }
 
-    /// The command line in the gate's folder, where it finds the first token.
+    /// The command line in the gate's folder, with the first token once there is one.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = tidegate();
+        if let Ok(token) = fs::read_to_string(self.folder.path().join("data/first-token")) {
+            // With its line end, as whoever reads a file carelessly has it.
+            command.env("TIDEGATE_TOKEN", format!("{token}\r\n"));
+        }
         command.args(arguments).current_dir(self.folder.path()).env("HOME", self.folder.path());
         command.env("TIDEGATE_URL", &self.url).env_remove("XDG_CONFIG_HOME");
         command

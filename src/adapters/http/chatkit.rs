@@ -100,7 +100,11 @@ impl ChatkitApi {
     #[oai(path = "/api/chatkit/session", method = "post", operation_id = "create_chatkit_session")]
     async fn create(&self, who: Who, body: Body<NewSessionBody>) -> Result<Ok200<SessionBody>, Problem> {
         let body = body.value;
-        drop((body.current_secret, body.current_secret_too, body.label, body.label_too, body.user, body.assistant));
+        let ignored =
+            [body.current_secret, body.current_secret_too, body.label, body.label_too, body.user, body.assistant];
+        if ignored.iter().any(Option::is_some) {
+            tracing::debug!("fields of older clients in a session request are ignored");
+        }
         let new = NewSession {
             workflow: either(body.workflow_id, body.workflow_id_too, "/workflowId", "workflow_id")?,
             workspace: either(body.workspace_id, body.workspace_id_too, "/workspaceId", "workspace_id")?,

@@ -29,8 +29,11 @@ fn check_host(request: &Request) -> Result<(), Problem> {
         let none_needed = request.version() < Version::HTTP_11 || target.is_some();
         return if none_needed { Ok(()) } else { Err(Problem::unreadable("the Host header is missing")) };
     };
-    let host =
-        host.to_str().ok().and_then(|text| text.parse::<Authority>().ok()).filter(|host| !host.as_str().contains('@'));
+    let host = host
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<Authority>().ok())
+        .filter(|host| !host.as_str().contains(['@', ',']));
     let host = host.ok_or_else(|| Problem::unreadable("the Host header is not a host with an optional port"))?;
     match target {
         Some(target) if !target.as_str().eq_ignore_ascii_case(host.as_str()) => {

@@ -1,5 +1,6 @@
-//! Who follows a channel for as long as a stream is open: judged anew every 500 ms, and at once when something was revoked
-//! or changed (authentication.md section 7).
+//! Who follows a channel for as long as a stream is open: judged anew at once when something was revoked or changed, which
+//! this replica learns of others within 500 ms, when their token ends, and every few seconds for what nobody tells of: keys
+//! that are withdrawn, tokens that a provider has ended (authentication.md section 7).
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -14,11 +15,16 @@ use crate::{
         authenticate::{Caller, Credential},
         context,
         error::AppError,
-        signals::{Listener, POLL},
+        signals::Listener,
     },
     domain::{bearer::BearerToken, identity::Identity, ids::WorkflowId},
     ports::token_validator::AuthError,
 };
+
+/// How often somebody is judged anew of whom nothing is heard.
+const JUDGE_INTERVAL: Duration = Duration::from_secs(10);
+/// Before a token that should be over is looked at again.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
 
 /// The credential that a stream was opened with.
 #[derive(Debug)]
@@ -59,7 +65,7 @@ impl Judged {
         let context = context::current();
         let from = context.as_ref().and_then(|context| context.address);
         let request_id = context.map(|context| context.request_id);
-        let tick = every(POLL);
+        let tick = every(JUDGE_INTERVAL);
         Self { app, who, sees: true, credential: follower.0, from, request_id, workflow, tick, changed }
     }
 
@@ -70,10 +76,19 @@ impl Judged {
 
     /// Waits until it is time to judge them anew.
     pub(super) async fn due(&mut self) {
+        let left = self.left();
         tokio::select! {
             _ = self.tick.tick() => {}
             () = self.changed.rung() => {}
+            () = tokio::time::sleep(left) => {}
         }
+    }
+
+    /// How long their token holds; without an end, for ever.
+    fn left(&self) -> Duration {
+        let Some(end) = self.who.expires_at else { return Duration::MAX };
+        let left = Duration::try_from(self.app.core.commands.now().duration_until(end)).unwrap_or_default();
+        left.max(MIN_PAUSE)
     }
 
     /// Judges them anew. What nobody can tell now ends nothing.
